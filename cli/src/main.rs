@@ -1,0 +1,3 @@
+//! The `autopgo` command.
+
+fn main() {}

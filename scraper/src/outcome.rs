@@ -1,0 +1,64 @@
+//! How the scrape of one target can end: the `outcome` of logs and of `autopgo_scrapes_total`.
+
+use autopgo_core::error::Error;
+
+/// How a scrape ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The server has the profile.
+    Uploaded,
+    /// A good profile without a single sample: the target did nothing. It is not uploaded.
+    Idle,
+    /// The scraper is stopping; the profile was not finished.
+    Stopped,
+    /// No connection, or it broke.
+    Unreachable,
+    /// No whole profile within the time.
+    Timeout,
+    /// An answer that is no profile by its status, or a redirect that is not followed.
+    Refused,
+    /// Larger than the body limit or a limit of the profile engine.
+    TooLarge,
+    /// No CPU profile that PGO can use.
+    Unusable,
+    /// The server did not take it, however often it was tried.
+    NotUploaded,
+    /// A bug of ours.
+    Failed,
+}
+
+impl Outcome {
+    /// Its name in logs and metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Uploaded => "uploaded",
+            Self::Idle => "idle",
+            Self::Stopped => "stopped",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Refused => "refused",
+            Self::TooLarge => "too_large",
+            Self::Unusable => "unusable",
+            Self::NotUploaded => "not_uploaded",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Counts it.
+    pub(crate) fn count(self) {
+        metrics::counter!("autopgo_scrapes_total", "outcome" => self.name()).increment(1);
+    }
+}
+
+/// A scrape that did not end well, and why.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) outcome: Outcome,
+    pub(crate) error: Error,
+}
+
+impl Failure {
+    pub(crate) fn new(outcome: Outcome, error: Error) -> Self {
+        Self { outcome, error }
+    }
+}

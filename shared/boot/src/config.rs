@@ -1,0 +1,172 @@
+//! What the server side can be told, in one table: every `AUTOPGO_*` variable of it, its default and its meaning.
+//!
+//! It is read through a lookup, so that a command puts its flags in front of the environment and a test needs none.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use autopgo_core::duration;
+use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::limits::Limits;
+
+/// Where the value of a variable comes from. `None` and an empty text are the same: not set.
+pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// Which URL of the blob store.
+pub const BLOB_STORE_URL: &str = "AUTOPGO_BLOB_STORE_URL";
+/// Which URL events are published to.
+pub const EVENT_WRITER_URL: &str = "AUTOPGO_EVENT_WRITER_URL";
+/// Which URL events are received from.
+pub const EVENT_READER_URL: &str = "AUTOPGO_EVENT_READER_URL";
+/// Which file of prune rules.
+pub const PRUNE: &str = "AUTOPGO_PRUNE";
+/// Whether bases are kept compacted.
+pub const COMPACT: &str = "AUTOPGO_COMPACT";
+/// How often the store is swept.
+pub const SWEEP_EVERY: &str = "AUTOPGO_SWEEP_EVERY";
+/// How old a staged upload is before a sweep takes it.
+pub const SWEEP_AFTER: &str = "AUTOPGO_SWEEP_AFTER";
+
+/// Every variable of the server side but the limits (see [`Limits::VARIABLES`]): name, default, meaning.
+pub const VARIABLES: &[(&str, &str, &str)] = &[
+    (BLOB_STORE_URL, "", "the blob store's URL"),
+    (EVENT_WRITER_URL, "", "the URL that events are published to"),
+    (EVENT_READER_URL, "", "the URL that events are received from"),
+    (PRUNE, "", "a file of prune rules"),
+    (COMPACT, "false", "keep base profiles in compacted form"),
+    (SWEEP_EVERY, "1m", "how often the store is swept for uploads that no event told of"),
+    (SWEEP_AFTER, "5m", "how old a staged upload is before a sweep takes it"),
+];
+
+/// The server side's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The blob store's URL.
+    pub blob_store_url: Option<String>,
+    /// The URL that events are published to.
+    pub event_writer_url: Option<String>,
+    /// The URL that events are received from.
+    pub event_reader_url: Option<String>,
+    /// A file of prune rules.
+    pub prune: Option<PathBuf>,
+    /// Whether base profiles are kept in compacted form.
+    pub compact: bool,
+    /// How often the store is swept.
+    pub sweep_every: Duration,
+    /// How old a staged upload is before a sweep takes it.
+    pub sweep_after: Duration,
+    /// What is taken at the most.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            blob_store_url: None,
+            event_writer_url: None,
+            event_reader_url: None,
+            prune: None,
+            compact: false,
+            sweep_every: Duration::from_secs(60),
+            sweep_after: Duration::from_secs(5 * 60),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads every variable from `lookup`.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the variable, for a value that is none.
+    pub fn from_lookup(lookup: &Lookup<'_>) -> Result<Self> {
+        let set = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
+        let default = Self::default();
+        Ok(Self {
+            blob_store_url: set(BLOB_STORE_URL),
+            event_writer_url: set(EVENT_WRITER_URL),
+            event_reader_url: set(EVENT_READER_URL),
+            prune: set(PRUNE).map(PathBuf::from),
+            compact: set(COMPACT).map_or(Ok(default.compact), |text| switch(COMPACT, &text))?,
+            sweep_every: set(SWEEP_EVERY).map_or(Ok(default.sweep_every), |text| span(SWEEP_EVERY, &text))?,
+            sweep_after: set(SWEEP_AFTER).map_or(Ok(default.sweep_after), |text| span(SWEEP_AFTER, &text))?,
+            limits: Limits::from_lookup(&set)?,
+        })
+    }
+}
+
+/// A switch, in the words that Go's `strconv.ParseBool` takes.
+fn switch(name: &str, text: &str) -> Result<bool> {
+    match text.trim() {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(Error::new(Kind::Invalid, format!("{name}={text:?}: expected true or false"))),
+    }
+}
+
+fn span(name: &str, text: &str) -> Result<Duration> {
+    let span = duration::parse(text.trim()).map_err(|error| error.during(format_args!("{name}={text:?}")))?;
+    if span.is_zero() {
+        return Err(Error::new(
+            Kind::Invalid,
+            format!("{name}={text:?}: expected a duration above 0 such as 1m"),
+        ));
+    }
+    Ok(span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_set_is_the_default() {
+        assert_eq!(Config::from_lookup(&|_| None).expect("defaults"), Config::default());
+        assert_eq!(
+            Config::from_lookup(&|_| Some(String::new())).expect("empty is not set"),
+            Config::default()
+        );
+    }
+
+    #[test]
+    fn every_variable_is_read() {
+        let values = [
+            (BLOB_STORE_URL, "mem://x"),
+            (EVENT_WRITER_URL, "mem://y"),
+            (EVENT_READER_URL, "mem://z"),
+            (PRUNE, "prune.json"),
+            (COMPACT, "true"),
+            (SWEEP_EVERY, "2s"),
+            (SWEEP_AFTER, "1m30s"),
+            ("AUTOPGO_MAX_MERGE_BATCH", "7"),
+        ];
+        let lookup =
+            |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let config = Config::from_lookup(&lookup).expect("good values");
+        assert_eq!(
+            config,
+            Config {
+                blob_store_url: Some("mem://x".to_owned()),
+                event_writer_url: Some("mem://y".to_owned()),
+                event_reader_url: Some("mem://z".to_owned()),
+                prune: Some(PathBuf::from("prune.json")),
+                compact: true,
+                sweep_every: Duration::from_secs(2),
+                sweep_after: Duration::from_secs(90),
+                limits: Limits { merge_batch: 7, ..Limits::default() },
+            }
+        );
+        assert!(VARIABLES.iter().all(|(name, ..)| values.iter().any(|(key, _)| key == name)));
+    }
+
+    #[test]
+    fn a_bad_value_names_its_variable() {
+        for (variable, value) in
+            [(COMPACT, "maybe"), (SWEEP_EVERY, "0"), (SWEEP_AFTER, "5"), ("AUTOPGO_MAX_SAMPLES", "-1")]
+        {
+            let lookup = |name: &str| (name == variable).then(|| value.to_owned());
+            let error = Config::from_lookup(&lookup).expect_err(value);
+            assert!(error.kind() == Kind::Invalid && error.what().starts_with(variable), "{error}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! From configuration to a server and a worker: the one place where a URL becomes a port. Every host starts here, and
+//! every provider's feature passes through.
+
+pub mod config;
+mod ports;
+mod server;
+mod worker;
+
+pub use config::Config;
+pub use ports::Ports;
+pub use server::{Served, server};
+pub use worker::{Work, worker};

@@ -1,0 +1,84 @@
+//! A worker from its configuration, and the two loops of a worker that runs for long: the bus and the sweep.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::host::Host;
+use autopgo_core::port::bus::Subscription;
+use autopgo_core::rules::Rules;
+use autopgo_core::worker::{Options, Worker, pull};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, PRUNE};
+
+/// How long the work in hand may take after a stop was asked for. What is not done then is delivered again.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// The worker over `host`, with the prune rules of the configuration.
+///
+/// # Errors
+/// `Invalid`, with file, line and column, if the rules cannot be read: a worker never starts with half of them.
+pub fn worker(config: &Config, host: Host) -> Result<Worker> {
+    let rules = match &config.prune {
+        None => Rules::default(),
+        Some(path) => {
+            let name = path.display().to_string();
+            let text = fs::read_to_string(path).map_err(|error| {
+                Error::new(Kind::Invalid, format!("reading the prune rules {name} ({PRUNE}): {error}"))
+            })?;
+            let rules = Rules::parse(&text, &name)?;
+            for warning in rules.warnings() {
+                tracing::warn!("{warning}");
+            }
+            rules
+        }
+    };
+    Ok(Worker::new(host, Options { rules: Arc::new(rules), compact: config.compact }))
+}
+
+/// A worker at work until it is stopped.
+pub struct Work {
+    /// The worker.
+    pub worker: Worker,
+    /// What it receives from.
+    pub subscription: Arc<dyn Subscription>,
+    /// How often it sweeps.
+    pub sweep_every: Duration,
+    /// How old a staged upload is before a sweep takes it.
+    pub sweep_after: Duration,
+}
+
+impl Work {
+    /// Pulls and sweeps until `stop`, then finishes what is in hand, for a while.
+    pub async fn run(self, stop: CancellationToken) {
+        let both = async {
+            tokio::join!(pull(&self.worker, &*self.subscription, stop.clone()), self.sweep(&stop));
+        };
+        let overdue = async {
+            stop.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        tokio::select! {
+            () = both => {}
+            () = overdue => tracing::warn!("work was left undone; it will be delivered again"),
+        }
+    }
+
+    /// Sweeps at once, for what an earlier process left, and then at the interval.
+    async fn sweep(&self, stop: &CancellationToken) {
+        loop {
+            if let Err(error) = self.worker.sweep(self.sweep_after, None).await {
+                tracing::error!(
+                    error = error.chain(),
+                    "the store could not be swept; trying again at the next interval"
+                );
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(self.sweep_every) => {}
+            }
+        }
+    }
+}

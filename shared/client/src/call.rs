@@ -1,0 +1,275 @@
+//! One try of one request: sent, watched for silence, followed where a redirect leads, and read to its end.
+//!
+//! There is no time limit on a whole transfer, only on silence: a large profile on a slow line is never cut off while
+//! bytes move, and a server that has stopped answering never holds a caller for longer than the limit.
+
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use autopgo_core::duration;
+use autopgo_core::error::{Error, Kind};
+use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use http::{Method, StatusCode};
+use reqwest::{Body, Response, Url};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::answer;
+use crate::base::shown;
+use crate::client::Client;
+use crate::retry::{Again, Fault};
+
+/// Told how far a transfer is. Each retry starts again at 0.
+pub type Progress = Arc<dyn Fn(Moved) + Send + Sync>;
+
+/// How far a transfer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Bytes that were handed to, or came from, the network.
+    pub bytes: u64,
+    /// Of how many, where that is known.
+    pub of: Option<u64>,
+}
+
+/// A request to the API.
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Bytes>,
+    /// Of what is sent.
+    pub(crate) sent: Option<Progress>,
+}
+
+/// A whole answer with a status that is no error.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// The piece in which a body is handed over: what progress is counted in.
+const PIECE: usize = 64 << 10;
+/// An error's text is shorter than this, or not of interest.
+const ERROR_BYTES: u64 = 64 << 10;
+const REDIRECTS: usize = 5;
+
+impl Client {
+    /// Makes `call` once: an answer with an error status is a fault. At most `limit` bytes are read of what comes back,
+    /// and `received` is told how many.
+    pub(crate) async fn attempt(
+        &self,
+        call: &Call,
+        limit: u64,
+        received: Option<&Progress>,
+    ) -> Result<Answer, Fault> {
+        let (response, left) = self.follow(call).await?;
+        let from = shown(response.url());
+        let (status, headers) = (response.status(), response.headers().clone());
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            let body = self.read(response, limit, &from, received).await?;
+            return Ok(Answer { status, headers, body });
+        }
+        // Whatever becomes of the text, the status stands.
+        let body = self.read(response, ERROR_BYTES, &from, None).await.unwrap_or_default();
+        Err(answer::refused(status, &headers, &body, &from, left))
+    }
+
+    /// Makes `call` once and gives the answer, whatever its status.
+    pub(crate) async fn ask(&self, call: &Call, limit: u64) -> Result<Answer, Fault> {
+        let (response, _) = self.follow(call).await?;
+        let from = shown(response.url());
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.read(response, limit, &from, None).await?;
+        Ok(Answer { status, headers, body })
+    }
+
+    /// Sends, and follows redirects of a GET. The second value says whether that led to another origin.
+    async fn follow(&self, call: &Call) -> Result<(Response, bool), Fault> {
+        let mut url = call.url.clone();
+        let mut left = false;
+        for _ in 0..=REDIRECTS {
+            let response = self.send(call, url.clone(), left).await?;
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok((response, left));
+            }
+            let next = target(&url, response.headers())?;
+            if call.method != Method::GET {
+                let what = format!(
+                    "{} redirects to {}, and only downloads follow; set --api-url to where the server is",
+                    shown(&url),
+                    shown(&next)
+                );
+                return Err(Fault::never(Error::new(Kind::Invalid, what)));
+            }
+            // Once away, the credentials stay behind: another host must not be able to fetch them by sending us back.
+            left |= next.origin() != url.origin();
+            tracing::debug!(to = shown(&next), "following a redirect");
+            url = next;
+        }
+        Err(Fault::never(Error::new(
+            Kind::Invalid,
+            format!("{} redirects more than {REDIRECTS} times; check --api-url", shown(&call.url)),
+        )))
+    }
+
+    async fn send(&self, call: &Call, url: Url, left: bool) -> Result<Response, Fault> {
+        let mut headers = if left { HeaderMap::new() } else { self.headers.map().clone() };
+        headers.extend(call.headers.clone());
+        if !left {
+            self.identity.sign(&mut headers);
+        }
+        let pulse = Arc::new(Pulse::new());
+        let mut request = self.http.request(call.method.clone(), url.clone());
+        if let Some(body) = &call.body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(autopgo_core::api::PROFILE_TYPE));
+            // A stream has no length of its own; with one the server can refuse before it reads.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            request = request.body(in_pieces(body.clone(), Arc::clone(&pulse), call.sent.clone()));
+        }
+        match pulse.watch(self.timeout, request.headers(headers).send()).await {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(error)) => Err(unsent(&url, error)),
+            None => Err(self.silent(&shown(&url))),
+        }
+    }
+
+    async fn read(
+        &self,
+        mut response: Response,
+        limit: u64,
+        from: &str,
+        received: Option<&Progress>,
+    ) -> Result<Bytes, Fault> {
+        let of = response.content_length();
+        let too_large = || {
+            let what = format!("{from} sends more than {limit} bytes, which is more than a profile can have");
+            Fault::never(Error::new(Kind::TooLarge, what))
+        };
+        if of.is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
+        let mut body = BytesMut::new();
+        loop {
+            let piece = match timeout(self.timeout, response.chunk()).await {
+                Ok(Ok(Some(piece))) => piece,
+                // The transport has compared the length with what was announced.
+                Ok(Ok(None)) => return Ok(body.freeze()),
+                Ok(Err(error)) => {
+                    let what = format!("{from} broke off after {} bytes", body.len());
+                    return Err(Fault::unclear(Error::new(Kind::Unavailable, what).because(error.without_url())));
+                }
+                Err(_) => return Err(self.silent(from)),
+            };
+            if (body.len() + piece.len()) as u64 > limit {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&piece);
+            if let Some(received) = received {
+                received(Moved { bytes: body.len() as u64, of });
+            }
+        }
+    }
+
+    fn silent(&self, from: &str) -> Fault {
+        let limit = duration::format(self.timeout);
+        Fault::unclear(Error::new(Kind::Unavailable, format!("{from} was silent for {limit}; --timeout sets how long to wait")))
+    }
+}
+
+/// When something last moved.
+struct Pulse {
+    start: Instant,
+    /// Milliseconds after the start.
+    last: AtomicU64,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self { start: Instant::now(), last: AtomicU64::new(0) }
+    }
+
+    fn beat(&self) {
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(now, Ordering::Relaxed);
+    }
+
+    /// What `work` gives, or `None` once nothing has moved for `silence`.
+    async fn watch<T>(&self, silence: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            let last = self.last.load(Ordering::Relaxed);
+            let deadline = self.start + Duration::from_millis(last) + silence;
+            match timeout_at(deadline, &mut work).await {
+                Ok(done) => return Some(done),
+                Err(_) if self.last.load(Ordering::Relaxed) == last => return None,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+fn in_pieces(body: Bytes, pulse: Arc<Pulse>, sent: Option<Progress>) -> Body {
+    let of = body.len();
+    let pieces = (0..of).step_by(PIECE).map(move |start| {
+        let end = (start + PIECE).min(of);
+        pulse.beat();
+        if let Some(sent) = &sent {
+            sent(Moved { bytes: end as u64, of: Some(of as u64) });
+        }
+        Ok::<_, io::Error>(body.slice(start..end))
+    });
+    Body::wrap_stream(stream::iter(pieces))
+}
+
+/// Where a redirect leads.
+fn target(url: &Url, headers: &HeaderMap) -> Result<Url, Fault> {
+    let broken = |problem: &str| {
+        Fault::never(Error::new(Kind::Invalid, format!("{} redirects {problem}; check --api-url", shown(url))))
+    };
+    let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    let location = location.ok_or_else(|| broken("without saying where"))?;
+    let next = url.join(location).map_err(|_| broken("to what is no URL"))?;
+    match (url.scheme(), next.scheme()) {
+        (_, "https") | ("http", "http") => Ok(next),
+        ("https", "http") => Err(broken("from https to http")),
+        _ => Err(broken("to what is no web address")),
+    }
+}
+
+/// Why no answer came.
+fn unsent(url: &Url, error: reqwest::Error) -> Fault {
+    let at = url.origin().ascii_serialization();
+    let connecting = error.is_connect();
+    let refused = io_kind(&error) == Some(io::ErrorKind::ConnectionRefused);
+    let error = error.without_url();
+    let what = if refused {
+        let what = format!("nothing answers at {at} (connection refused); is the server running? set --api-url to where it is");
+        return Fault { error: Error::new(Kind::Unavailable, what), again: Again::Unreachable };
+    } else if connecting && error.is_timeout() {
+        format!("{at} could not be reached in time; check --api-url and the network")
+    } else if connecting {
+        format!("{at} could not be reached ({}); check --api-url", answer::printable(&root(&error)))
+    } else {
+        format!("{at} broke off before it answered")
+    };
+    let again = if connecting { Again::Unreachable } else { Again::Unclear(Duration::ZERO) };
+    Fault { error: Error::new(Kind::Unavailable, what).because(error), again }
+}
+
+fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    causes(error).find_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()))
+}
+
+/// The innermost cause: the one that says something.
+fn root(error: &reqwest::Error) -> String {
+    causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
+}

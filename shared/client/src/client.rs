@@ -1,0 +1,263 @@
+//! The API, called: one method a verb, each with its retries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use autopgo_core::api::{self, Deleted, Form, Profiles, Uploaded};
+use autopgo_core::app::App;
+use autopgo_core::clock::{Clock, System};
+use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::health::Report;
+use bytes::Bytes;
+use http::header::{ACCEPT, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LAST_MODIFIED};
+use http::{Method, StatusCode};
+use jiff::Timestamp;
+use reqwest::redirect::Policy;
+use uuid::Uuid;
+
+use crate::answer;
+use crate::base::{Base, shown};
+use crate::call::{Call, Progress};
+use crate::identity::{Headers, Identity};
+use crate::retry::{Patience, Retry};
+
+/// The most that is read of a profile, in bytes. A base is far smaller; this keeps a wrong address from filling memory.
+const PROFILE_BYTES: u64 = 512 << 20;
+/// The most that is read of any other answer, in bytes.
+const JSON_BYTES: u64 = 64 << 20;
+/// Longest time to wait for a connection; shorter than the silence that a transfer may have.
+const CONNECTING: Duration = Duration::from_secs(10);
+
+/// How a [`Client`] behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The longest silence: while connecting (10 s at the most), while sending, before the answer, and within it. A
+    /// transfer that moves is never cut off, however long it takes.
+    pub timeout: Duration,
+    /// Who is asking.
+    pub identity: Identity,
+    /// Further headers for every request to the API.
+    pub headers: Headers,
+    /// How long to go on trying.
+    pub patience: Patience,
+}
+
+impl Default for Options {
+    /// Silence of 60 s, nobody in particular, and tries for five minutes.
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(60),
+            identity: Identity::default(),
+            headers: Headers::default(),
+            patience: Patience::default(),
+        }
+    }
+}
+
+/// A client of one server. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) http: reqwest::Client,
+    base: Base,
+    pub(crate) timeout: Duration,
+    pub(crate) identity: Identity,
+    pub(crate) headers: Headers,
+    patience: Patience,
+    clock: Arc<dyn Clock>,
+}
+
+/// A base profile as it came.
+#[derive(Clone, Debug)]
+pub struct Download {
+    /// The whole body. That it is as long as was announced is certain; that it is a profile is for the caller to see.
+    pub bytes: Bytes,
+    /// Its `ETag`, quotes included.
+    pub etag: Option<String>,
+    /// When it was last merged into.
+    pub modified: Option<Timestamp>,
+}
+
+/// What a download gave.
+#[derive(Clone, Debug)]
+pub enum Downloaded {
+    /// The profile.
+    Profile(Download),
+    /// The caller has it already.
+    Unchanged,
+}
+
+impl Client {
+    /// A client of the API at `base_url`, which may carry a path: `https://host/prod`.
+    ///
+    /// # Errors
+    /// `Invalid` for a bad URL, or for a token beside an `Authorization` header; `Internal` if TLS cannot be set up.
+    pub fn new(base_url: &str, options: Options) -> Result<Self> {
+        let base = Base::parse(base_url)?;
+        if options.headers.authorize() && !matches!(options.identity, Identity::Open) {
+            let what = "there is an API token and an Authorization header as well; give one of them";
+            return Err(Error::new(Kind::Invalid, what));
+        }
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("autopgo/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(options.timeout.min(CONNECTING))
+            // Followed by hand, so that credentials stay where they belong.
+            .redirect(Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .build()
+            .map_err(|error| Error::new(Kind::Internal, "setting up the HTTP client").because(error))?;
+        let Options { timeout, identity, headers, patience } = options;
+        Ok(Self { http, base, timeout, identity, headers, patience, clock: Arc::new(System) })
+    }
+
+    /// The same, with its pauses taken from `clock`.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Uploads `profile` for `app` and gives the key at which it waits to be merged. `progress` is told of what is sent.
+    ///
+    /// Every try carries the same `Idempotency-Key`, so however often it is sent it is merged once. Tries end after
+    /// five minutes, because servers take no older key.
+    ///
+    /// # Errors
+    /// `Invalid` when the server refuses the profile, in its words; `TooLarge`, `Denied`; `Unavailable` when the server
+    /// cannot be reached or did not answer in time, and then it may have taken the profile all the same.
+    pub async fn upload(&self, app: &App, profile: Bytes, progress: Option<Progress>) -> Result<Uploaded> {
+        let key = Uuid::now_v7().to_string();
+        let key = HeaderValue::try_from(key).map_err(|error| Error::new(Kind::Internal, "making a key").because(error))?;
+        let mut call = self.call(Method::POST, &api::profile(app), None);
+        call.headers.insert(api::IDEMPOTENCY_KEY, key);
+        call.body = Some(profile);
+        call.sent = progress;
+        let mut retry = self.retry();
+        let doing = format!("uploading the profile of {app}");
+        loop {
+            let tried = self.attempt(&call, JSON_BYTES, None).await;
+            match tried.and_then(|done| answer::json(&done.headers, &done.body, &shown(&call.url))) {
+                Ok(uploaded) => return Ok(uploaded),
+                Err(fault) => retry.pause(&doing, fault).await?,
+            }
+        }
+    }
+
+    /// Downloads the base profile of `app` in `form`, unless its `ETag` is the `known` one. `progress` is told of what
+    /// arrives.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no profile yet; `Denied`; `Unavailable`; `Invalid` when what answers is no autopgo.
+    pub async fn download(
+        &self,
+        app: &App,
+        form: Form,
+        known: Option<&str>,
+        progress: Option<Progress>,
+    ) -> Result<Downloaded> {
+        let query = match form {
+            Form::Full => None,
+            Form::Compact => Some("form=compact"),
+        };
+        let doing = format!("downloading the profile of {app}");
+        let mut call = self.call(Method::GET, &api::profile(app), query);
+        call.headers.insert(ACCEPT, HeaderValue::from_static("application/octet-stream, application/json;q=0.5"));
+        if let Some(known) = known {
+            let invalid = |_| Error::new(Kind::Invalid, format!("{doing}: {known:?} is no ETag"));
+            call.headers.insert(IF_NONE_MATCH, HeaderValue::try_from(known).map_err(invalid)?);
+        }
+        let mut retry = self.retry();
+        loop {
+            let tried = self.attempt(&call, PROFILE_BYTES, progress.as_ref()).await;
+            let checked = tried.and_then(|done| {
+                answer::no_page(&done.headers, &shown(&call.url))?;
+                Ok(done)
+            });
+            match checked {
+                Ok(done) if done.status == StatusCode::NOT_MODIFIED => return Ok(Downloaded::Unchanged),
+                Ok(done) => {
+                    let etag = text(&done.headers, ETAG).map(str::to_owned);
+                    let modified = text(&done.headers, LAST_MODIFIED)
+                        .and_then(|date| Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp()));
+                    return Ok(Downloaded::Profile(Download { bytes: done.body, etag, modified }));
+                }
+                Err(fault) => retry.pause(&doing, fault).await?,
+            }
+        }
+    }
+
+    /// Every application that has a profile, as the server sorts them.
+    ///
+    /// # Errors
+    /// `Denied`; `Unavailable`; `Invalid` when what answers is no autopgo.
+    pub async fn list(&self) -> Result<Profiles> {
+        let call = self.call(Method::GET, api::PROFILES, None);
+        let mut retry = self.retry();
+        loop {
+            let tried = self.attempt(&call, JSON_BYTES, None).await;
+            match tried.and_then(|done| answer::json(&done.headers, &done.body, &shown(&call.url))) {
+                Ok(profiles) => return Ok(profiles),
+                Err(fault) => retry.pause("listing profiles", fault).await?,
+            }
+        }
+    }
+
+    /// Deletes the profile of `app` and everything accepted for it so far.
+    ///
+    /// # Errors
+    /// `NotFound` when there was nothing; `Denied`; `Unavailable`, and then it may be deleted all the same: ask again.
+    pub async fn delete(&self, app: &App) -> Result<()> {
+        let call = self.call(Method::DELETE, &api::profile(app), None);
+        let mut retry = self.retry();
+        let doing = format!("deleting the profile of {app}");
+        loop {
+            let tried = self.attempt(&call, JSON_BYTES, None).await;
+            let fault = match tried.and_then(|done| answer::json(&done.headers, &done.body, &shown(&call.url))) {
+                Ok(Deleted {}) => return Ok(()),
+                Err(fault) => fault,
+            };
+            // An earlier try whose answer was lost has done it.
+            if fault.error.kind() == Kind::NotFound && retry.unclear() {
+                return Ok(());
+            }
+            retry.pause(&doing, fault).await?;
+        }
+    }
+
+    /// What the server says of its health and of what it leans on. Asked once: an unhealthy server is an answer.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be reached; `Invalid` when what answers is no autopgo.
+    pub async fn health(&self) -> Result<Report> {
+        let call = self.call(Method::GET, api::HEALTH, None);
+        let doing = "asking for the server's health";
+        let from = shown(&call.url);
+        let asked = self.ask(&call, JSON_BYTES).await.and_then(|done| {
+            // 503 with a report is the answer "unhealthy"; 503 without one comes from something in front.
+            answer::json(&done.headers, &done.body, &from).map_err(|foreign| match done.status {
+                status if status.is_success() => foreign,
+                status => answer::refused(status, &done.headers, &done.body, &from, false),
+            })
+        });
+        asked.map_err(|fault| fault.error.during(doing))
+    }
+
+    fn call(&self, method: Method, path: &str, query: Option<&str>) -> Call {
+        let url = self.base.join(path, query);
+        Call { method, url, headers: HeaderMap::new(), body: None, sent: None }
+    }
+
+    fn retry(&self) -> Retry<'_> {
+        Retry::new(&*self.clock, self.patience)
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("base", &self.base.to_string()).field("identity", &self.identity).finish()
+    }
+}
+
+fn text(headers: &HeaderMap, name: http::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}

@@ -1,0 +1,72 @@
+//! The JSON of the HTTP API and its paths: what the server writes and the client reads.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+
+/// `GET` lists the profiles.
+pub const PROFILES: &str = "/api/profile";
+/// `GET`: is everything that this process leans on healthy?
+pub const HEALTH: &str = "/api/health";
+/// `GET`: can it serve?
+pub const READY: &str = "/api/ready";
+/// The request header that makes a retry the same upload.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The media type of a profile.
+pub const PROFILE_TYPE: &str = "application/octet-stream";
+
+/// `POST`, `GET` and `DELETE` of one application's profile.
+pub fn profile(app: &App) -> String {
+    format!("{PROFILES}/{app}")
+}
+
+/// The body of every error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What is wrong.
+    pub message: String,
+    /// The HTTP status.
+    pub code: u16,
+}
+
+/// The answer to an upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uploaded {
+    /// Where the upload lies until it is merged.
+    pub key: String,
+}
+
+/// The answer to a listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profiles {
+    /// One line an application that has a base profile.
+    pub profiles: Vec<Listed>,
+}
+
+/// A line of a listing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed {
+    /// The application's name.
+    pub key: App,
+    /// Bytes of the base profile as it is stored.
+    pub size: u64,
+    /// When it was last merged into.
+    pub last_modified: Timestamp,
+}
+
+/// The answer to a deletion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {}
+
+/// Which form of a base profile is asked for (`?form=`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// As it is stored.
+    #[default]
+    Full,
+    /// What the Go compiler reads of it and nothing else.
+    Compact,
+}

@@ -1,0 +1,125 @@
+//! The reserved comments of a base profile: which uploads are decided, and when it was last deleted.
+//!
+//! They stand in the profile itself, so that they change in the same atomic write as the data. `autopgo:base:<uuid>`
+//! is fresh for every write: no two writes have the same bytes, so that a store whose version is a hash of the content
+//! never takes an old state for the present one.
+
+use std::collections::BTreeSet;
+
+use autopgo_pprof::Profile;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::key::Id;
+
+const RESERVED: &str = "autopgo:";
+const BASE: &str = "autopgo:base:";
+const MERGED: &str = "autopgo:merged:";
+const DELETED: &str = "autopgo:deleted:";
+
+/// What a base profile says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Every upload that is decided (merged, or erased by a deletion) and whose staged object may still exist.
+    pub decided: BTreeSet<Id>,
+    /// The newest deletion that was applied.
+    pub deleted: Option<Timestamp>,
+}
+
+impl Ledger {
+    /// Takes the ledger out of `base`: what stays are the comments of the profiles themselves.
+    pub fn take(base: &mut Profile) -> Self {
+        let mut ledger = Self::default();
+        for comment in base.comments() {
+            if let Some(id) = comment.strip_prefix(MERGED).and_then(Id::parse) {
+                ledger.decided.insert(id);
+            } else if let Some(time) = comment.strip_prefix(DELETED).and_then(|time| time.parse().ok()) {
+                ledger.note_deletion(time);
+            }
+        }
+        strip(base);
+        ledger
+    }
+
+    /// Writes the ledger into `base`, in place of any that is there, and keeps the first `most` other comments.
+    /// `write` must be fresh.
+    pub fn put(&self, base: &mut Profile, write: Uuid, most: usize) {
+        let mut comments: Vec<String> = own_comments(base).take(most).collect();
+        comments.push(format!("{BASE}{write}"));
+        comments.extend(self.deleted.map(|time| format!("{DELETED}{time}")));
+        comments.extend(self.decided.iter().map(|id| format!("{MERGED}{id}")));
+        base.set_comments(comments);
+    }
+
+    /// Notes that a deletion of `time` was applied; an older one changes nothing.
+    pub fn note_deletion(&mut self, time: Timestamp) {
+        self.deleted = self.deleted.max(Some(time));
+    }
+}
+
+/// Takes every reserved comment out of an upload: a client or a Go server may have put them there.
+pub fn strip(profile: &mut Profile) {
+    if profile.comments().any(|comment| comment.starts_with(RESERVED)) {
+        let own: Vec<String> = own_comments(profile).collect();
+        profile.set_comments(own);
+    }
+}
+
+/// How many comments of a profile are its own.
+pub fn own_comment_count(profile: &Profile) -> usize {
+    own_comments(profile).count()
+}
+
+fn own_comments(profile: &Profile) -> impl Iterator<Item = String> + '_ {
+    profile.comments().filter(|comment| !comment.starts_with(RESERVED)).map(|comment| comment.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(second: i64) -> Id {
+        Id::parse(&format!("{:019}-00000000", second * 1_000_000_000)).expect("an id")
+    }
+
+    #[test]
+    fn what_is_put_can_be_taken_and_leaves_the_rest() {
+        let mut profile = Profile::empty_cpu();
+        profile.set_comments(["built by make", "autopgo:merged:9999999999999999999-00000000"]);
+        let ledger = Ledger { decided: [id(2), id(1)].into(), deleted: Some(Timestamp::UNIX_EPOCH) };
+        ledger.put(&mut profile, Uuid::nil(), 10);
+        let comments: Vec<String> = profile.comments().map(|comment| comment.to_string()).collect();
+        assert_eq!(
+            comments,
+            [
+                "built by make",
+                "autopgo:base:00000000-0000-0000-0000-000000000000",
+                "autopgo:deleted:1970-01-01T00:00:00Z",
+                "autopgo:merged:0000000001000000000-00000000",
+                "autopgo:merged:0000000002000000000-00000000",
+            ]
+        );
+        assert_eq!(Ledger::take(&mut profile), ledger);
+        assert_eq!(own_comment_count(&profile), 1);
+        assert_eq!(profile.comments().count(), 1);
+    }
+
+    #[test]
+    fn a_merge_keeps_the_first_comments_and_all_of_the_ledger() {
+        let mut profile = Profile::empty_cpu();
+        profile.set_comments(["a", "b", "c"]);
+        let ledger = Ledger { decided: (1..=5).map(id).collect(), deleted: None };
+        ledger.put(&mut profile, Uuid::nil(), 2);
+        assert_eq!(own_comment_count(&profile), 2);
+        assert_eq!(Ledger::take(&mut profile).decided.len(), 5);
+    }
+
+    #[test]
+    fn the_newest_deletion_counts() {
+        let mut ledger = Ledger::default();
+        let late = Timestamp::from_second(20).expect("a time");
+        ledger.note_deletion(late);
+        ledger.note_deletion(Timestamp::UNIX_EPOCH);
+        assert_eq!(ledger.deleted, Some(late));
+    }
+}

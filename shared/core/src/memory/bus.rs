@@ -1,0 +1,160 @@
+//! A bus in memory: one queue, at least once, each message to one consumer.
+//!
+//! A message that is received and neither acked nor nacked in time comes back, and so does one whose consumer was
+//! dropped. One that is nacked comes back after a pause that grows with each try, so that a message which cannot be
+//! handled now does not keep the process busy.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::error::{Error, Kind, Result};
+use crate::port::bus::{Delivery, Message, Subscription, Topic};
+
+/// How long a consumer has until a message comes back, where nothing else is said.
+pub const ACK_DEADLINE: Duration = Duration::from_secs(60);
+/// How many messages wait at the most. Publishing one more is refused: what is not published, the sweep finds.
+pub const CAPACITY: usize = 100_000;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// A bus in memory: both ends of it. What is in it ends with the process.
+pub struct MemoryBus {
+    clock: Arc<dyn Clock>,
+    ack_deadline: Duration,
+    state: Mutex<State>,
+    arrived: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    ready: VecDeque<Waiting>,
+    /// Received and not settled, or nacked and pausing: each comes back at its time.
+    away: BTreeMap<u64, (Timestamp, Waiting)>,
+    deliveries: u64,
+}
+
+#[derive(Clone)]
+struct Waiting {
+    body: Bytes,
+    tries: u32,
+}
+
+impl MemoryBus {
+    /// An empty one whose messages come back after `ack_deadline`.
+    pub fn new(clock: Arc<dyn Clock>, ack_deadline: Duration) -> Self {
+        Self { clock, ack_deadline, state: Mutex::default(), arrived: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code below panics while it holds the lock, so what it guards is always whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, max: usize) -> Vec<Delivery> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let due: Vec<u64> =
+            state.away.iter().filter(|(_, (back, _))| *back <= now).map(|(id, _)| *id).collect();
+        for id in due {
+            if let Some((_, message)) = state.away.remove(&id) {
+                state.ready.push_back(message);
+            }
+        }
+        let count = max.min(state.ready.len());
+        let taken: Vec<Waiting> = state.ready.drain(..count).collect();
+        taken
+            .into_iter()
+            .map(|message| {
+                state.deliveries += 1;
+                let id = state.deliveries;
+                let delivery = Delivery { body: message.body.clone(), receipt: id.to_string() };
+                let back = now.saturating_add(self.ack_deadline).unwrap_or(Timestamp::MAX);
+                state.away.insert(id, (back, Waiting { tries: message.tries + 1, ..message }));
+                delivery
+            })
+            .collect()
+    }
+
+    /// When the next message comes back by itself.
+    fn next_back(&self) -> Option<Timestamp> {
+        self.state().away.values().map(|(back, _)| *back).min()
+    }
+}
+
+#[async_trait]
+impl Topic for MemoryBus {
+    async fn publish(&self, message: Message) -> Result<()> {
+        {
+            let mut state = self.state();
+            if state.ready.len() + state.away.len() >= CAPACITY {
+                return Err(Error::new(
+                    Kind::Unavailable,
+                    format!("publishing: {CAPACITY} messages are waiting already; is the worker running?"),
+                ));
+            }
+            state.ready.push_back(Waiting { body: message.body, tries: 0 });
+        }
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Subscription for MemoryBus {
+    async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
+        loop {
+            let taken = self.take(max.max(1));
+            if !taken.is_empty() {
+                // Another consumer may be asleep while more is waiting.
+                self.arrived.notify_one();
+                return Ok(taken);
+            }
+            let arrived = self.arrived.notified();
+            match self.next_back() {
+                None => arrived.await,
+                Some(back) => {
+                    let pause = crate::clock::since(self.clock.now(), back);
+                    tokio::select! {
+                        () = arrived => {}
+                        () = self.clock.sleep(pause) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn ack(&self, delivery: &Delivery) -> Result<()> {
+        if let Ok(id) = delivery.receipt.parse::<u64>() {
+            self.state().away.remove(&id);
+        }
+        Ok(())
+    }
+
+    async fn nack(&self, delivery: &Delivery) -> Result<()> {
+        if let Ok(id) = delivery.receipt.parse::<u64>()
+            && let Some((back, message)) = self.state().away.get_mut(&id)
+        {
+            let pause = FIRST_PAUSE.saturating_mul(1 << message.tries.min(16)).min(LONGEST_PAUSE);
+            *back = self.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
+        }
+        // Whoever sleeps until an earlier deadline must look again.
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}

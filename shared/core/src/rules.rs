@@ -1,0 +1,3 @@
+//! t
+mod goregexp;
+pub use goregexp::GoRegexp;

@@ -1,0 +1,131 @@
+//! A download of a base profile, whole or compacted.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use autopgo_pprof::{Edges, Profile, compact, has_samples};
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::Server;
+use crate::api::Form;
+use crate::app::App;
+use crate::error::{Error, Kind, Result};
+use crate::port::blobs::{Object, Version};
+
+/// A base profile, as it goes out.
+#[derive(Clone, Debug)]
+pub struct Download {
+    /// A gzip pprof profile.
+    pub bytes: Bytes,
+    /// The value for `ETag`, quotes included: of the whole form the store's version, of the compact one (weak) the
+    /// build identity.
+    pub etag: String,
+    /// When it was last merged into.
+    pub modified: Timestamp,
+}
+
+/// The answer to a download.
+#[derive(Clone, Debug)]
+pub enum Downloaded {
+    /// The profile.
+    Profile(Download),
+    /// The client has it already: the `ETag` that it named.
+    Unchanged {
+        /// The value for `ETag`.
+        etag: String,
+    },
+}
+
+/// Compacted forms by the base's version: computing one costs a merge's worth of time. A few, because they are small
+/// and a CI run asks for the same few again.
+#[derive(Clone, Default)]
+pub(super) struct Cache(Arc<Mutex<VecDeque<(Version, Compacted)>>>);
+
+#[derive(Clone)]
+struct Compacted {
+    bytes: Bytes,
+    etag: String,
+}
+
+const CACHED: usize = 32;
+
+impl Cache {
+    fn find(&self, version: &Version) -> Option<Compacted> {
+        let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.iter().find(|(cached, _)| cached == version).map(|(_, compacted)| compacted.clone())
+    }
+
+    fn keep(&self, version: Version, compacted: Compacted) {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.push_front((version, compacted));
+        cache.truncate(CACHED);
+    }
+}
+
+impl Server {
+    /// The base profile of `app`. `known` says whether the client has the state of an `ETag` (its `If-None-Match`).
+    ///
+    /// # Errors
+    /// `NotFound` if nothing was merged yet, or all of it was deleted.
+    pub async fn download(
+        &self,
+        app: &App,
+        form: Form,
+        known: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<Downloaded> {
+        let object = self.host.store.base(app).await?.ok_or_else(|| none(app))?;
+        let Object { bytes, version, modified } = object;
+        let download = match form {
+            Form::Full => {
+                self.must_have_samples(app, bytes.clone()).await?;
+                Download { bytes, etag: format!("\"{}\"", version.as_str().trim_matches('"')), modified }
+            }
+            Form::Compact => {
+                let compacted = self.compacted(app, bytes, version).await?;
+                Download { bytes: compacted.bytes, etag: compacted.etag, modified }
+            }
+        };
+        if known(&download.etag) {
+            return Ok(Downloaded::Unchanged { etag: download.etag });
+        }
+        Ok(Downloaded::Profile(download))
+    }
+
+    /// The empty base of a deleted application is no profile. Looking for a first sample costs next to nothing.
+    async fn must_have_samples(&self, app: &App, bytes: Bytes) -> Result<()> {
+        let limits = self.host.limits.base();
+        // Bytes that are no profile were put there by somebody else, and are theirs to see.
+        let has = self.host.compute(move || Ok(has_samples(&bytes, &limits).unwrap_or(true))).await?;
+        if has { Ok(()) } else { Err(none(app)) }
+    }
+
+    async fn compacted(&self, app: &App, bytes: Bytes, version: Version) -> Result<Compacted> {
+        if let Some(cached) = self.compacted.find(&version) {
+            return Ok(cached);
+        }
+        let limits = self.host.limits.base();
+        let computed = self.host.compute(move || {
+            let profile = Profile::parse(&bytes, &limits)?;
+            if profile.sample_count() == 0 {
+                return Ok(None);
+            }
+            let small = compact(&profile)?;
+            let etag = format!("W/\"{}\"", Edges::of(&small)?.identity());
+            Ok(Some(Compacted { bytes: small.write().into(), etag }))
+        });
+        let compacted = computed
+            .await
+            .map_err(|error| error.during(format_args!("compacting the profile of {app}")))?
+            .ok_or_else(|| none(app))?;
+        self.compacted.keep(version, compacted.clone());
+        Ok(compacted)
+    }
+}
+
+fn none(app: &App) -> Error {
+    Error::new(
+        Kind::NotFound,
+        format!("there is no profile of {app} yet; upload one, and give the worker a moment to merge it"),
+    )
+}

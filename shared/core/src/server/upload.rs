@@ -1,0 +1,106 @@
+//! An upload: check it, stage it, tell the worker. From the moment it is staged it is durable.
+
+use std::time::Duration;
+
+use autopgo_pprof::{Profile, check};
+use bytes::Bytes;
+
+use super::Server;
+use crate::app::App;
+use crate::clock::{backoff, since};
+use crate::error::{Error, Kind, Result};
+use crate::event::Event;
+use crate::key::{Id, Key};
+use crate::ledger;
+use crate::limits::Limits;
+
+/// How far an idempotency key's time may be off ours: what the grace time of the ledger allows for clocks.
+const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5 * 60);
+/// How long publishing is tried before the answer goes out without it.
+const PUBLISHING: Duration = Duration::from_secs(2);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+impl Server {
+    /// Takes an upload of `app`: `body` is a pprof profile, gzip or not. Gives the key at which it is staged.
+    ///
+    /// With an `idempotency_key` (a UUID version 7) a retry is the same upload.
+    ///
+    /// # Errors
+    /// `Unusable` for what is no CPU profile that PGO can use and `TooLarge` for one over a limit, both saying what is
+    /// wrong; `Invalid` for a bad idempotency key; `Unavailable` if it could not be stored. Nothing is staged then.
+    pub async fn upload(&self, app: &App, body: Bytes, idempotency_key: Option<&str>) -> Result<Key> {
+        let clock = &*self.host.clock;
+        let id = match idempotency_key {
+            Some(key) => Id::from_idempotency_key(key, clock, CLOCK_DIFFERENCE)?,
+            None => Id::fresh(clock),
+        };
+        let limits = std::sync::Arc::clone(&self.host.limits);
+        let body = self.host.compute(move || checked(body, &limits)).await;
+        let body = body.inspect_err(|error| count(error.kind()))?;
+        let size = body.len();
+        self.host.store.stage(app, &id, body).await.inspect_err(|error| count(error.kind()))?;
+        metrics::counter!("autopgo_uploads_total", "outcome" => "staged").increment(1);
+        tracing::info!(app = %app, profile.id = %id, size_bytes = size, "profile staged");
+        self.announce(Event::Uploaded { app: app.clone(), id: id.clone() }).await;
+        Ok(Key::staged(app, &id))
+    }
+
+    /// Publishes `event`, for two seconds at the most. If that fails the store still has it all: the sweep finds it.
+    pub(super) async fn announce(&self, event: Event) {
+        let clock = &*self.host.clock;
+        let start = clock.now();
+        let tries = async {
+            let mut attempt = 0;
+            loop {
+                let error = match self.host.publish(event.clone()).await {
+                    Ok(()) => return None,
+                    Err(error) => error,
+                };
+                let pause = backoff(clock, attempt, FIRST_PAUSE, LONGEST_PAUSE);
+                if since(start, clock.now()) + pause >= PUBLISHING {
+                    return Some(error);
+                }
+                clock.sleep(pause).await;
+                attempt += 1;
+            }
+        };
+        let failed = tokio::select! {
+            biased;
+            failed = tries => failed,
+            () = clock.sleep(PUBLISHING) => Some(Error::new(Kind::Unavailable, "the bus did not answer within 2 s")),
+        };
+        if let Some(error) = failed {
+            metrics::counter!("autopgo_unpublished_total", "event" => event.name()).increment(1);
+            tracing::warn!(app = %event.app(), event = event.name(), error = error.chain(), "an event was not published; the sweep will find what it stands for");
+        }
+    }
+}
+
+/// What is staged for `body`, if it is a profile that PGO can use: always gzip, so that it is small and its form known.
+pub(crate) fn checked(body: Bytes, limits: &Limits) -> Result<Bytes> {
+    let profile = parse(&body, limits)?;
+    if autopgo_pprof::gzip::is_gzip(&body) { Ok(body) } else { Ok(profile.write().into()) }
+}
+
+/// Reads an upload and applies every check of an upload, whoever staged it.
+pub(crate) fn parse(body: &[u8], limits: &Limits) -> Result<Profile> {
+    let profile = Profile::parse(body, &limits.upload())?;
+    let comments = ledger::own_comment_count(&profile);
+    if comments > limits.comments {
+        return Err(Error::new(
+            Kind::TooLarge,
+            format!("the profile has {comments} comments; at most {} are taken", limits.comments),
+        ));
+    }
+    check::upload(&profile)?;
+    Ok(profile)
+}
+
+fn count(kind: Kind) {
+    let outcome = match kind {
+        Kind::Unusable | Kind::TooLarge | Kind::Invalid => "refused",
+        _ => "failed",
+    };
+    metrics::counter!("autopgo_uploads_total", "outcome" => outcome).increment(1);
+}

@@ -1,0 +1,153 @@
+//! The part of a merge that only computes: read the uploads, add them to the base, prune, and keep within the limits.
+
+use std::sync::Arc;
+
+use autopgo_pprof::{Profile, compact, compatible, merge};
+use bytes::Bytes;
+
+use crate::app::App;
+use crate::error::{Error, Kind, Result};
+use crate::host::Host;
+use crate::key::{Id, Key};
+use crate::ledger::{self, Ledger};
+use crate::limits::Limits;
+use crate::rules::Rules;
+use crate::server::parse;
+use crate::store::Reason;
+
+/// How uploads are folded into a base.
+pub(super) struct Fold {
+    pub(super) app: App,
+    pub(super) limits: Arc<Limits>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) compact: bool,
+}
+
+/// What came of it.
+pub(super) struct Folded {
+    /// The new base, if it has anything new.
+    pub(super) write: Option<Unwritten>,
+    /// The uploads in it.
+    pub(super) merged: Vec<Id>,
+    /// The uploads that are to be set aside, each with its reason.
+    pub(super) rejected: Vec<(Id, Reason)>,
+    /// Whether the base was compacted because it would have passed a limit.
+    pub(super) squeezed: bool,
+}
+
+/// A new base that waits for its ledger.
+pub(super) struct Unwritten(Profile);
+
+impl Unwritten {
+    /// The bytes to write.
+    pub(super) async fn with(self, host: &Host, ledger: Ledger) -> Result<Bytes> {
+        let (write, most) = (host.clock.uuid(), host.limits.comments);
+        host.compute(move || {
+            let mut profile = self.0;
+            ledger.put(&mut profile, write, most);
+            Ok(profile.write().into())
+        })
+        .await
+    }
+}
+
+impl Fold {
+    /// Folds `uploads`, in their order, into `base`.
+    pub(super) fn run(&self, base: Option<Profile>, uploads: Vec<(Id, Bytes)>) -> Result<Folded> {
+        let mut parts: Vec<Profile> = Vec::with_capacity(uploads.len() + 1);
+        parts.extend(base.map(|base| self.shrunk(base)).transpose()?);
+        let had_base = !parts.is_empty();
+        let mut sums = Sums::of(parts.first());
+        let mut merged = Vec::new();
+        let mut rejected = Vec::new();
+        for (id, bytes) in uploads {
+            match self.usable(&bytes).and_then(|upload| self.fitting(upload, parts.first(), &mut sums, had_base)) {
+                Ok(upload) => {
+                    parts.push(upload);
+                    merged.push(id);
+                }
+                Err(error) => rejected.push((id, Reason { message: error.what().to_owned() })),
+            }
+        }
+        if merged.is_empty() {
+            return Ok(Folded { write: None, merged, rejected, squeezed: false });
+        }
+        let mut whole = merge(&parts.iter().collect::<Vec<_>>())?;
+        drop(parts);
+        if !self.compact {
+            self.rules.apply(&self.app, &mut whole);
+        }
+        let squeezed = whole.fits(&self.limits.base()).is_err();
+        if squeezed || self.compact {
+            whole = compact(&whole)?;
+        }
+        whole.fits(&self.limits.base()).map_err(|error| {
+            Error::new(
+                Kind::TooLarge,
+                format!("{} is too large even when compacted ({error}); raise the limit or prune more", Key::base(&self.app)),
+            )
+        })?;
+        Ok(Folded { write: Some(Unwritten(whole)), merged, rejected, squeezed })
+    }
+
+    /// In compacted form a base is one already, but for the first time.
+    fn shrunk(&self, base: Profile) -> Result<Profile> {
+        if self.compact {
+            return compact(&base).map_err(|error| {
+                Error::new(Kind::Unusable, format!("{} cannot be compacted: {error}", Key::base(&self.app)))
+            });
+        }
+        Ok(base)
+    }
+
+    /// Reads an upload and applies an upload's own checks: a Go server stages anything.
+    fn usable(&self, bytes: &[u8]) -> Result<Profile> {
+        let mut upload = parse(bytes, &self.limits)?;
+        ledger::strip(&mut upload);
+        if self.compact {
+            // Prune cuts frames at the leaf, which compaction would not have kept: so it goes first.
+            self.rules.apply(&self.app, &mut upload);
+            upload = compact(&upload)?;
+        }
+        Ok(upload)
+    }
+
+    /// Checks that `upload` can be added to what there is.
+    fn fitting(&self, upload: Profile, first: Option<&Profile>, sums: &mut Sums, had_base: bool) -> Result<Profile> {
+        if let Some(first) = first {
+            compatible(first, &upload).map_err(|error| {
+                let whose = if had_base { "the base profile" } else { "an upload merged before it" };
+                Error::new(
+                    Kind::Unusable,
+                    format!("it does not fit {whose} ({error}); if the base is the wrong one, delete it with `autopgo delete {}` and upload again", self.app),
+                )
+            })?;
+        }
+        sums.add(&upload)?;
+        Ok(upload)
+    }
+}
+
+/// The sum of each value over a whole base: pprof adds 64-bit integers without a check, and one upload with absurd
+/// values must not turn a base negative.
+struct Sums(Vec<i128>);
+
+impl Sums {
+    fn of(base: Option<&Profile>) -> Self {
+        Self(base.map(Profile::totals).unwrap_or_default())
+    }
+
+    fn add(&mut self, upload: &Profile) -> Result<()> {
+        let totals = upload.totals();
+        let mut sums = self.0.clone();
+        sums.resize(totals.len().max(sums.len()), 0);
+        for (sum, total) in sums.iter_mut().zip(totals) {
+            *sum += total;
+            if *sum > i128::from(i64::MAX) {
+                return Err(Error::new(Kind::Unusable, "its values are so large that the sum over the base profile passes 64 bits"));
+            }
+        }
+        self.0 = sums;
+        Ok(())
+    }
+}

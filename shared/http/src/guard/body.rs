@@ -1,0 +1,68 @@
+//! A request's body in memory, within the limit, from a client that keeps sending.
+
+use std::time::Duration;
+
+use autopgo_core::server::Server;
+use axum::body::HttpBody;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
+
+use crate::fail::Failure;
+
+/// How long a whole body may take: less than the five minutes by which an idempotency key may be old when it has come.
+/// The largest body by default makes it at 1.2 Mbit/s.
+const LONGEST: Duration = Duration::from_secs(4 * 60);
+
+/// A whole body.
+pub(crate) struct Whole(pub(crate) Bytes);
+
+impl FromRequest<Server> for Whole {
+    type Rejection = Failure;
+
+    /// # Errors
+    /// 413 over the limit, before a byte is read where the length was announced; 408 for a client that stalls or
+    /// trickles; 400 for one that stops half-way.
+    async fn from_request(request: Request, server: &Server) -> Result<Self, Failure> {
+        let limits = &server.host().limits;
+        let too_large = || {
+            let message = format!(
+                "the body is larger than {} bytes, the most that this server takes (AUTOPGO_MAX_BODY_BYTES)",
+                limits.body_bytes
+            );
+            Failure::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+        };
+        let mut body = request.into_body();
+        let announced = body.size_hint().lower();
+        if announced > limits.body_bytes {
+            return Err(too_large());
+        }
+        let mut whole = Vec::with_capacity(usize::try_from(announced).map_err(|_| too_large())?);
+        let end = Instant::now() + LONGEST;
+        loop {
+            let patience = end.min(Instant::now() + limits.idle_timeout);
+            let frame = timeout_at(patience, body.frame()).await.map_err(|_| slow())?;
+            let Some(frame) = frame else { break };
+            // What is no data is trailers, which nobody asked for.
+            let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
+            if (whole.len() + data.len()) as u64 > limits.body_bytes {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&data);
+        }
+        // One without a length grew by doubling, and may be kept.
+        whole.shrink_to_fit();
+        Ok(Self(whole.into()))
+    }
+}
+
+fn slow() -> Failure {
+    Failure::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time; send it again, faster")
+}
+
+fn broken(error: &axum::Error) -> Failure {
+    tracing::debug!(error = %error, "a body broke off");
+    Failure::new(StatusCode::BAD_REQUEST, "the body ended before it was whole, or its chunks are malformed")
+}

@@ -1,0 +1,178 @@
+//! One line a request, a request id on everything, and the net below a handler that panics.
+
+use std::panic::AssertUnwindSafe;
+
+use autopgo_core::{api, app::App};
+use axum::body::HttpBody;
+use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use std::net::SocketAddr;
+use tokio::time::Instant;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::fail::{Failure, Reason};
+use crate::tail::{Tail, Watch};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Characters of a request id, or of a path, that are taken on.
+const LONGEST: usize = 200;
+
+/// Who is at the other end of the connection, as an extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// Answers through `next`, with an id, and logs how it went once the answer is out.
+pub(crate) async fn observe(request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let id = request_id(&parts.headers);
+    let mut line = Line::begin(&id, &parts.method, parts.uri.path());
+    line.peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+    line.app = RawPathParams::from_request_parts(&mut parts, &()).await.ok().and_then(|params| {
+        // What is no name is in the path; only names are worth searching for.
+        params.iter().find_map(|(name, value)| (name == "app").then(|| App::parse(value).ok())?)
+    });
+    // At the level of errors, so that whatever is logged about a request has its id.
+    let span = tracing::error_span!("request", request.id = line.id);
+    let answer = next.run(Request::from_parts(parts, body));
+    // Nothing of a handler is seen again after its panic, so nothing half-done can be.
+    let answer = AssertUnwindSafe(answer).catch_unwind().instrument(span).await;
+    let mut response = answer.unwrap_or_else(|_| Failure::internal().into_response());
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    line.answered(&response);
+    response.map(|body| Tail::on(body, line))
+}
+
+/// The client's own id if it is one that can be logged, or a fresh one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let sane = |value: &&HeaderValue| {
+        let printable = |c: &u8| c.is_ascii_alphanumeric() || b"-_.:/+=@".contains(c);
+        (1..=LONGEST).contains(&value.len()) && value.as_bytes().iter().all(printable)
+    };
+    let fresh = || HeaderValue::from_str(&Uuid::now_v7().to_string());
+    headers.get(X_REQUEST_ID).filter(sane).map_or_else(
+        // Hex digits and hyphens always make a header.
+        || fresh().unwrap_or(HeaderValue::from_static("-")),
+        HeaderValue::clone,
+    )
+}
+
+/// The line, written when it is dropped: by then the answer was sent, or nobody waits for it any more.
+struct Line {
+    id: String,
+    method: Method,
+    path: String,
+    app: Option<App>,
+    peer: Option<SocketAddr>,
+    start: Instant,
+    answer: Option<Answer>,
+    sent: u64,
+}
+
+struct Answer {
+    status: StatusCode,
+    /// Bytes of its body, where that is known.
+    length: Option<u64>,
+    reason: Option<Reason>,
+}
+
+impl Line {
+    fn begin(id: &HeaderValue, method: &Method, path: &str) -> Self {
+        // A path may have bytes that a terminal would obey, and 64 KB of them.
+        let path = path.escape_debug().take(LONGEST).collect();
+        Self {
+            id: id.to_str().unwrap_or_default().to_owned(),
+            method: method.clone(),
+            path,
+            app: None,
+            peer: None,
+            start: Instant::now(),
+            answer: None,
+            sent: 0,
+        }
+    }
+
+    fn answered(&mut self, response: &Response) {
+        let length = if self.method == Method::HEAD { Some(0) } else { response.body().size_hint().exact() };
+        let reason = response.extensions().get::<Reason>().cloned();
+        self.answer = Some(Answer { status: response.status(), length, reason });
+    }
+
+    fn is_probe(&self) -> bool {
+        self.path == api::HEALTH || self.path == api::READY
+    }
+}
+
+impl Watch for Line {
+    fn moved(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
+    }
+
+    fn ended(&mut self) {
+        if let Some(answer) = &mut self.answer {
+            answer.length = Some(self.sent);
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let answer = self.answer.as_ref();
+        let message = match answer {
+            None => "a client went away before it was answered",
+            Some(answer) if answer.length.is_some_and(|length| self.sent < length) => {
+                "a client went away before it had the whole answer"
+            }
+            Some(_) => "request",
+        };
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    request.id = self.id,
+                    method = self.method.as_str(),
+                    path = self.path,
+                    app = self.app.as_ref().map(App::as_str),
+                    client.address = self.peer.map(tracing::field::display),
+                    status = answer.map(|answer| answer.status.as_u16()),
+                    reason = answer.and_then(|answer| answer.reason.as_ref()).map(|reason| &*reason.0),
+                    size_bytes = self.sent,
+                    duration_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    "{message}"
+                )
+            };
+        }
+        // Probes come every few seconds and say nothing.
+        if self.is_probe() { line!(debug) } else { line!(info) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sane_id_is_kept_and_any_other_replaced() {
+        let id = |given: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(given.as_bytes()).expect("a header"));
+            request_id(&headers).to_str().expect("text").to_owned()
+        };
+        for kept in ["a", "LV7fzho-PHcEJPw=", "Root=1-67891233-abcdef012345678912345678", &"x".repeat(LONGEST)] {
+            assert_eq!(id(kept), kept);
+        }
+        for replaced in ["", "a b", "a\tb", "caf\u{e9}", "\"", &"x".repeat(LONGEST + 1)] {
+            assert!(Uuid::try_parse(&id(replaced)).is_ok(), "{replaced:?} became {}", id(replaced));
+        }
+        assert_ne!(request_id(&HeaderMap::new()), request_id(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_logged_path_is_short_and_obeyed_by_no_terminal() {
+        let line = Line::begin(&HeaderValue::from_static("1"), &Method::GET, &format!("/a\u{202e}b{}", "x".repeat(999)));
+        assert!(line.path.starts_with("/a\\u{202e}bxxx"), "{}", line.path);
+        assert_eq!(line.path.len(), LONGEST);
+    }
+}

@@ -1,0 +1,49 @@
+//! The whole API on one screen.
+
+use autopgo_core::api;
+use autopgo_core::health::Checks;
+use autopgo_core::server::Server;
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{any, get};
+
+use crate::fail::Failure;
+use crate::guard::{Room, admit};
+use crate::log::observe;
+use crate::route::{delete, download, health, list, name, upload};
+
+/// The API over `server`, with `checks` behind `/api/health`. Its limits are the server's.
+///
+/// Health and readiness are answered however full the server is. Every error is `{"message", "code"}`, every answer
+/// has an `x-request-id`, every request a line in the log.
+pub fn router(server: Server, checks: Checks) -> Router {
+    let room = Room::new(server.host().limits.requests);
+    let api = Router::new()
+        .route(api::PROFILES, get(list::list))
+        .route("/api/profile/", any(name::none))
+        .route(
+            "/api/profile/{app}",
+            get(download::download).post(upload::upload).delete(delete::delete),
+        )
+        .layer(from_fn_with_state(room, admit))
+        .with_state(server);
+    finished(api.merge(health::routes(checks)), "/api/profile, /api/profile/{app}, /api/health and /api/ready")
+}
+
+/// `routes` with what every router of ours has around them: an answer to unknown paths and methods, ids, log lines.
+/// `served` says what there is instead.
+pub(crate) fn finished(routes: Router, served: &'static str) -> Router {
+    let unknown = move |uri: Uri| async move {
+        let slashes = uri.path().contains("//") || uri.path().ends_with('/');
+        let hint = if slashes { "; a path has no empty part and no slash at its end" } else { "" };
+        Failure::new(StatusCode::NOT_FOUND, format!("there is nothing at this path; there is {served}{hint}"))
+    };
+    // Which methods there are is in `Allow`, which axum adds.
+    let wrong = |method: Method| async move {
+        // A method is any word of the client's; its characters are those of a token, its length is not bounded.
+        let method: String = method.as_str().chars().take(20).collect();
+        Failure::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not possible here; see the allow header"))
+    };
+    routes.method_not_allowed_fallback(wrong).fallback(unknown).layer(from_fn(observe))
+}

@@ -1,0 +1,126 @@
+//! The samples: by far the most of a profile. Stacks, values and labels go straight into flat arenas.
+
+use super::ids::Ids;
+use super::survey::Survey;
+use super::tables::Texts;
+use crate::error::{Error, Fault};
+use crate::limits::{self, Limits};
+use crate::profile::{Label, LabelValue, Samples};
+use crate::strings::Str;
+use crate::wire::Cursor;
+
+pub(super) fn samples(
+    survey: &Survey<'_>,
+    limits: &Limits,
+    texts: &Texts,
+    locations: &Ids,
+) -> Result<Samples, Error> {
+    let table = survey.samples;
+    let width = survey.sample_types.len();
+    if width == 0 && table.count > 0 {
+        return Err(Fault::NoSampleTypes.into());
+    }
+    let mut samples = Samples::new(width);
+    samples.stacks.reserve_exact(table.count);
+    // Every value takes a byte of the table: what it claims beyond that cannot be true.
+    samples.values.reserve_exact(table.count.saturating_mul(width).min(table.bytes));
+    for (sample, entry) in survey.entries(table).enumerate() {
+        Reader { sample, limits, texts, locations }.read(entry?, &mut samples)?;
+    }
+    order_labels(&mut samples, texts);
+    Ok(samples)
+}
+
+struct Reader<'a> {
+    sample: usize,
+    limits: &'a Limits,
+    texts: &'a Texts,
+    locations: &'a Ids,
+}
+
+impl Reader<'_> {
+    fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<(), Error> {
+        let Self { sample, limits, .. } = *self;
+        let (frames, labels) = (samples.frames.len(), samples.labels.len());
+        let (mut value_count, mut label_count) = (0, 0);
+        while let Some(field) = cursor.field()? {
+            match field.number {
+                1 => field.each("sample.location_id", |id| {
+                    let frame = self.locations.position(id).ok_or(Fault::UnknownLocation { sample, id })?;
+                    samples.frames.push(frame);
+                    limits::at_most("stack frames", samples.frames.len(), limits.frames)
+                })?,
+                2 => field.each("sample.value", |value| {
+                    // Those past the last sample type are counted for the message, but not kept.
+                    if value_count < samples.width {
+                        samples.values.push(value.cast_signed());
+                    }
+                    value_count += 1;
+                    Ok(())
+                })?,
+                3 => {
+                    label_count += 1;
+                    limits::at_most("labels on one sample", label_count, limits.labels_per_sample)?;
+                    samples.labels.extend(self.label(field.content("sample.label")?)?);
+                    limits::at_most("labels", samples.labels.len(), limits.labels)?;
+                }
+                _ => {}
+            }
+        }
+        if value_count != samples.width {
+            return Err(Fault::ValueCount { sample, found: value_count, wanted: samples.width }.into());
+        }
+        samples.close(frames, labels);
+        Ok(())
+    }
+
+    /// A text label has a text; a numeric one a number or a unit; one with neither is dropped.
+    fn label(&self, mut cursor: Cursor<'_>) -> Result<Option<Label>, Error> {
+        let (mut key, mut text, mut number, mut unit) = (0, 0, 0, 0);
+        while let Some(field) = cursor.field()? {
+            match field.number {
+                1 => key = field.int("label.key")?,
+                2 => text = field.int("label.str")?,
+                3 => number = field.int("label.num")?,
+                4 => unit = field.int("label.num_unit")?,
+                _ => {}
+            }
+        }
+        let key = self.texts.at(key, "label.key")?;
+        let value = if text != 0 {
+            LabelValue::Text(self.texts.at(text, "label.str")?)
+        } else if unit != 0 {
+            LabelValue::Number(number, Some(self.texts.at(unit, "label.num_unit")?))
+        } else if number != 0 {
+            LabelValue::Number(number, None)
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Label { key, value }))
+    }
+}
+
+/// Puts the labels of each sample into the order that [`Label`] promises.
+fn order_labels(samples: &mut Samples, texts: &Texts) {
+    let ranks = texts.strings.ranks(samples.labels.iter().map(|label| label.key));
+    for span in &samples.label_spans {
+        let labels = &mut samples.labels[span.range()];
+        labels.sort_by_key(|label| (matches!(label.value, LabelValue::Number(..)), ranks[label.key.at()]));
+        for group in labels.chunk_by_mut(|a, b| a.key == b.key) {
+            fill_units(group);
+        }
+    }
+}
+
+/// Once one number of a key has a unit, all have one, if only an empty one.
+fn fill_units(group: &mut [Label]) {
+    let with_unit = |label: &Label| matches!(label.value, LabelValue::Number(_, Some(_)));
+    if !group.iter().any(with_unit) {
+        return;
+    }
+    for label in group {
+        if let LabelValue::Number(number, None) = label.value {
+            label.value = LabelValue::Number(number, Some(Str::EMPTY));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The first look at a profile: every top-level field is met once, the small ones are read, the large
+//! tables are counted and located.
+
+use crate::error::{Error, Fault};
+use crate::limits::{self, Limits};
+use crate::wire::{Cursor, Field};
+
+/// Field numbers of the tables in `profile.proto`'s `Profile`.
+pub(super) const SAMPLE: u64 = 2;
+pub(super) const MAPPING: u64 = 3;
+pub(super) const LOCATION: u64 = 4;
+pub(super) const FUNCTION: u64 = 5;
+pub(super) const STRING: u64 = 6;
+
+/// What the top level says. Texts are still numbers of the wire's string table.
+#[derive(Default)]
+pub(super) struct Survey<'a> {
+    raw: &'a [u8],
+    pub(super) mappings: Table,
+    pub(super) locations: Table,
+    pub(super) functions: Table,
+    pub(super) strings: Table,
+    pub(super) samples: Table,
+    pub(super) sample_types: Vec<(i64, i64)>,
+    pub(super) comments: Vec<i64>,
+    pub(super) period_type: (i64, i64),
+    pub(super) drop_frames: i64,
+    pub(super) keep_frames: i64,
+    pub(super) default_sample_type: i64,
+    pub(super) doc_url: i64,
+    pub(super) time_nanos: i64,
+    pub(super) duration_nanos: i64,
+    pub(super) period: i64,
+}
+
+/// Where the entries of one table are, perhaps among others.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Table {
+    number: u64,
+    pub(super) count: usize,
+    /// The bytes of all contents together.
+    pub(super) bytes: usize,
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Survey<'a> {
+    pub(super) fn of(raw: &'a [u8], limits: &Limits) -> Result<Self, Error> {
+        let mut survey = Self { raw, ..Self::default() };
+        let mut cursor = Cursor::new(raw);
+        while let Some(field) = cursor.field()? {
+            survey.take(&field, cursor.at(), limits)?;
+        }
+        Ok(survey)
+    }
+
+    fn take(&mut self, field: &Field<'a>, end: usize, limits: &Limits) -> Result<(), Error> {
+        match field.number {
+            1 => {
+                self.sample_types.push(value_type(field, "sample_type")?);
+                limits::at_most("sample types", self.sample_types.len(), limits.sample_types)?;
+            }
+            SAMPLE => self.samples.add(field, end, "sample", "samples", limits.samples)?,
+            MAPPING => self.mappings.add(field, end, "mapping", "mappings", limits.mappings)?,
+            LOCATION => self.locations.add(field, end, "location", "locations", limits.locations)?,
+            FUNCTION => self.functions.add(field, end, "function", "functions", limits.functions)?,
+            STRING => {
+                let first = self.strings.count == 0;
+                self.strings.add(field, end, "string_table", "strings", limits.strings)?;
+                if first && self.strings.bytes > 0 {
+                    return Err(Fault::FirstString { at: field.at }.into());
+                }
+            }
+            7 => self.drop_frames = field.int("drop_frames")?,
+            8 => self.keep_frames = field.int("keep_frames")?,
+            9 if self.time_nanos != 0 => return Err(Fault::Concatenated { at: field.at }.into()),
+            9 => self.time_nanos = field.int("time_nanos")?,
+            10 => self.duration_nanos = field.int("duration_nanos")?,
+            11 => self.period_type = value_type(field, "period_type")?,
+            12 => self.period = field.int("period")?,
+            13 => field.each("comment", |at| {
+                self.comments.push(at.cast_signed());
+                limits::at_most("comments", self.comments.len(), limits.comments)
+            })?,
+            14 => self.default_sample_type = field.int("default_sample_type")?,
+            15 => self.doc_url = field.int("doc_url")?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The contents of a table's entries, in their order.
+    pub(super) fn entries(&self, table: Table) -> impl Iterator<Item = Result<Cursor<'a>, Error>> {
+        let mut cursor = Cursor::within(self.raw, table.start, table.end);
+        std::iter::from_fn(move || {
+            loop {
+                match cursor.field() {
+                    Ok(Some(field)) if field.number == table.number => break Some(field.content("entry")),
+                    Ok(Some(_)) => {}
+                    Ok(None) => break None,
+                    Err(error) => break Some(Err(error)),
+                }
+            }
+        })
+    }
+}
+
+impl Table {
+    fn add(
+        &mut self,
+        field: &Field<'_>,
+        end: usize,
+        name: &'static str,
+        what: &'static str,
+        limit: usize,
+    ) -> Result<(), Error> {
+        if self.count == 0 {
+            (self.number, self.start) = (field.number, field.at);
+        }
+        self.count += 1;
+        self.bytes += field.content(name)?.bytes().len();
+        self.end = end;
+        limits::at_most(what, self.count, limit)
+    }
+}
+
+fn value_type(field: &Field<'_>, name: &'static str) -> Result<(i64, i64), Error> {
+    let mut cursor = field.content(name)?;
+    let mut value_type = (0, 0);
+    while let Some(field) = cursor.field()? {
+        match field.number {
+            1 => value_type.0 = field.int("type")?,
+            2 => value_type.1 = field.int("unit")?,
+            _ => {}
+        }
+    }
+    Ok(value_type)
+}

@@ -1,0 +1,206 @@
+//! Columns onto the wire: byte for byte what google/pprof's `WriteUncompressed` writes
+//! (profile/encode.go). The string table holds what is used, numbered by first use: sample types, labels
+//! sample by sample, mappings, functions, then the rest of the header.
+
+use crate::profile::{Kind, LabelValue, Location, Mapping, Profile, index};
+use crate::strings::Str;
+use crate::wire::{Message, Output, measure};
+
+pub(crate) fn encode(profile: &Profile) -> Vec<u8> {
+    let whole = Whole::of(profile);
+    let mut raw = Vec::with_capacity(measure(&whole));
+    whole.write(&mut raw);
+    raw
+}
+
+pub(crate) fn encoded_len(profile: &Profile) -> u64 {
+    measure(&Whole::of(profile)) as u64
+}
+
+pub(crate) fn string_count(profile: &Profile) -> usize {
+    StringTable::of(profile).order.len()
+}
+
+/// The string table to write: which strings, and the number of each.
+struct StringTable {
+    order: Vec<Str>,
+    numbers: Vec<u32>,
+}
+
+const UNUSED: u32 = u32::MAX;
+
+impl StringTable {
+    fn of(profile: &Profile) -> Self {
+        let mut table = Self { order: Vec::new(), numbers: vec![UNUSED; profile.strings.len()] };
+        let header = &profile.header;
+        table.add([Str::EMPTY]);
+        for kind in &header.sample_types {
+            table.add([kind.kind, kind.unit]);
+        }
+        for sample in 0..profile.samples.len() {
+            for label in profile.samples.labels(sample) {
+                match label.value {
+                    LabelValue::Text(text) => table.add([label.key, text]),
+                    LabelValue::Number(_, unit) => table.add([label.key, unit.unwrap_or(Str::EMPTY)]),
+                }
+            }
+        }
+        for mapping in &profile.mappings {
+            table.add([mapping.file, mapping.build_id]);
+        }
+        for function in &profile.functions {
+            table.add([function.name, function.system_name, function.filename]);
+        }
+        table.add([header.drop_frames, header.keep_frames]);
+        table.add([header.period_type.kind, header.period_type.unit]);
+        header.comments.iter().for_each(|&comment| table.add([comment]));
+        table.add([header.default_sample_type, header.doc_url]);
+        table
+    }
+
+    fn add<const N: usize>(&mut self, strings: [Str; N]) {
+        for string in strings {
+            let number = &mut self.numbers[string.at()];
+            if *number == UNUSED {
+                *number = index(self.order.len());
+                self.order.push(string);
+            }
+        }
+    }
+
+    fn number(&self, string: Str) -> u64 {
+        u64::from(self.numbers[string.at()])
+    }
+}
+
+/// `Profile` in `profile.proto`. Fields that are 0 are left out, but for `default_sample_type`.
+struct Whole<'a> {
+    profile: &'a Profile,
+    table: StringTable,
+}
+
+impl<'a> Whole<'a> {
+    fn of(profile: &'a Profile) -> Self {
+        Self { profile, table: StringTable::of(profile) }
+    }
+}
+
+impl Message for Whole<'_> {
+    fn write(&self, out: &mut impl Output) {
+        let Self { profile, table } = self;
+        let header = &profile.header;
+        for &kind in &header.sample_types {
+            out.message(1, &ValueType { kind, table });
+        }
+        for sample in 0..profile.samples.len() {
+            out.message(2, &Sample { sample, profile, table });
+        }
+        for mapping in &profile.mappings {
+            out.message(3, &MappingEntry { mapping, table });
+        }
+        for location in &profile.locations {
+            out.message(4, &LocationEntry { location, profile });
+        }
+        for function in &profile.functions {
+            let [name, system_name, filename] =
+                [function.name, function.system_name, function.filename].map(|text| table.number(text));
+            out.message(
+                5,
+                &Numbers([function.id, name, system_name, filename, function.start_line.cast_unsigned()]),
+            );
+        }
+        for &string in &table.order {
+            out.bytes(6, profile.strings.bytes(string));
+        }
+        out.uint_or_nothing(7, table.number(header.drop_frames));
+        out.uint_or_nothing(8, table.number(header.keep_frames));
+        out.uint_or_nothing(9, header.time_nanos.cast_unsigned());
+        out.uint_or_nothing(10, header.duration_nanos.cast_unsigned());
+        if header.period_type != Kind::default() {
+            out.message(11, &ValueType { kind: header.period_type, table });
+        }
+        out.uint_or_nothing(12, header.period.cast_unsigned());
+        out.uints(13, header.comments.iter().map(|&comment| table.number(comment)));
+        out.uint(14, table.number(header.default_sample_type));
+        out.uint_or_nothing(15, table.number(header.doc_url));
+    }
+}
+
+struct ValueType<'a> {
+    kind: Kind,
+    table: &'a StringTable,
+}
+
+impl Message for ValueType<'_> {
+    fn write(&self, out: &mut impl Output) {
+        Numbers([self.kind.kind, self.kind.unit].map(|text| self.table.number(text))).write(out);
+    }
+}
+
+/// A message of numbers only: fields 1, 2, 3 and so on.
+struct Numbers<const N: usize>([u64; N]);
+
+impl<const N: usize> Message for Numbers<N> {
+    fn write(&self, out: &mut impl Output) {
+        (1..).zip(self.0).for_each(|(number, value)| out.uint_or_nothing(number, value));
+    }
+}
+
+struct Sample<'a> {
+    sample: usize,
+    profile: &'a Profile,
+    table: &'a StringTable,
+}
+
+impl Message for Sample<'_> {
+    fn write(&self, out: &mut impl Output) {
+        let Self { sample, profile, table } = *self;
+        let id = |&frame: &u32| profile.locations[frame as usize].id;
+        out.uints(1, profile.samples.stack(sample).iter().map(id));
+        out.uints(2, profile.samples.values(sample).iter().map(|value| value.cast_unsigned()));
+        for label in profile.samples.labels(sample) {
+            let key = table.number(label.key);
+            out.message(
+                3,
+                &match label.value {
+                    LabelValue::Text(text) => Numbers([key, table.number(text), 0, 0]),
+                    LabelValue::Number(number, unit) => {
+                        Numbers([key, 0, number.cast_unsigned(), table.number(unit.unwrap_or(Str::EMPTY))])
+                    }
+                },
+            );
+        }
+    }
+}
+
+struct MappingEntry<'a> {
+    mapping: &'a Mapping,
+    table: &'a StringTable,
+}
+
+impl Message for MappingEntry<'_> {
+    fn write(&self, out: &mut impl Output) {
+        let Mapping { id, start, limit, offset, file, build_id, has } = *self.mapping;
+        let [file, build_id] = [file, build_id].map(|text| self.table.number(text));
+        let [functions, filenames, lines, inlined] = has.map(u64::from);
+        Numbers([id, start, limit, offset, file, build_id, functions, filenames, lines, inlined]).write(out);
+    }
+}
+
+struct LocationEntry<'a> {
+    location: &'a Location,
+    profile: &'a Profile,
+}
+
+impl Message for LocationEntry<'_> {
+    fn write(&self, out: &mut impl Output) {
+        let Self { location, profile } = *self;
+        let mapping = location.mapping.map_or(0, |at| profile.mappings[at as usize].id);
+        Numbers([location.id, mapping, location.address]).write(out);
+        for line in profile.lines_of(location) {
+            let function = profile.functions[line.function as usize].id;
+            out.message(4, &Numbers([function, line.line.cast_unsigned(), line.column.cast_unsigned()]));
+        }
+        out.uint_or_nothing(5, u64::from(location.folded));
+    }
+}

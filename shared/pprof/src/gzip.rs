@@ -1,0 +1,84 @@
+//! The gzip around a profile: told by its first bytes, inflated up to a limit in memory bounded by it,
+//! deflated. Several members in a row are one stream, and what follows them must be a member too, as
+//! Go's gzip reader has it.
+
+use std::io::{self, Read, Write};
+
+use flate2::Compression;
+use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
+
+use crate::error::{Error, Fault};
+
+/// Deflate cannot shrink data more than this (RFC 1951: 258 bytes in 2 bits).
+const MOST_SHRUNK: u64 = 1032;
+
+/// Whether `bytes` start as gzip does.
+#[must_use]
+pub fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b])
+}
+
+/// Inflates up to `limit` bytes, holding no more than that at any time.
+///
+/// # Errors
+/// `Malformed` for data that is cut short or corrupt, `Limit` when it inflates to more than `limit`:
+/// then nothing past it is inflated.
+pub fn inflate(bytes: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
+    let mut decoder = MultiGzDecoder::new(bytes);
+    let mut raw = read(&mut decoder, announced(bytes, limit))?;
+    let more = count(&mut decoder, raw.len() as u64, limit)?;
+    if more > 0 {
+        // More than was announced: several members, or a false trailer. Its size is known by now, so
+        // inflating again costs time where growing would cost twice the memory.
+        let size = raw.len() as u64 + more;
+        drop(raw);
+        raw = read(&mut MultiGzDecoder::new(bytes), size)?;
+    }
+    Ok(raw)
+}
+
+/// Compresses `raw` as one gzip member, without time or name: equal bytes give equal bytes.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a Vec takes all that is written to it")]
+pub fn deflate(raw: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(raw.len() / 4 + 64), Compression::default());
+    encoder.write_all(raw).and_then(|()| encoder.finish()).expect("writing to memory does not fail")
+}
+
+/// What reading gzip data from memory can go wrong by.
+pub(crate) fn fault(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Fault::GzipTruncated.into(),
+        _ => Fault::GzipCorrupt(error).into(),
+    }
+}
+
+/// The size in the last member's trailer (RFC 1952: ISIZE), where it can be true.
+fn announced(bytes: &[u8], limit: u64) -> u64 {
+    let size = bytes.last_chunk().map_or(0, |trailer| u64::from(u32::from_le_bytes(*trailer)));
+    let possible = limit.min((bytes.len() as u64).saturating_mul(MOST_SHRUNK));
+    if size <= possible { size } else { 0 }
+}
+
+/// Reads up to `size` bytes into memory for just these.
+fn read(decoder: &mut MultiGzDecoder<&[u8]>, size: u64) -> Result<Vec<u8>, Error> {
+    let mut raw = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    decoder.take(size).read_to_end(&mut raw).map_err(fault)?;
+    Ok(raw)
+}
+
+/// How many bytes are left to read after `done`, counted and dropped.
+fn count(decoder: &mut MultiGzDecoder<&[u8]>, done: u64, limit: u64) -> Result<u64, Error> {
+    let mut scratch = [0; 16 << 10];
+    let mut more = 0;
+    loop {
+        match decoder.read(&mut scratch).map_err(fault)? {
+            0 => return Ok(more),
+            n => more += n as u64,
+        }
+        if done + more > limit {
+            return Err(Fault::TooLarge { limit }.into());
+        }
+    }
+}

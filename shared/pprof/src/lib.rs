@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod check;
+mod compact;
+mod decode;
+mod edges;
+mod encode;
+mod error;
+pub mod gzip;
+pub mod legacy;
+mod limits;
+mod merge;
+mod profile;
+pub mod prune;
+mod scan;
+mod strings;
+mod wire;
+
+pub use compact::compact;
+pub use edges::{Edge, Edges, Identity};
+pub use error::{Error, ErrorKind};
+pub use limits::Limits;
+pub use merge::{compatible, merge};
+pub use profile::{Profile, ValueType};
+pub use scan::has_samples;

@@ -1,0 +1,194 @@
+//! Re-numbering: from a source's mappings, functions and locations to the merged profile's. Each entry
+//! is looked up once per source by position; equality across sources is that of google/pprof's keys.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use crate::profile::{Function, Line, Location, Mapping, Profile, Span, index};
+use crate::strings::Str;
+
+/// Mapping sizes are compared rounded up to this, so that small differences do not tell builds apart.
+const PAGE: u64 = 0x1000;
+
+const UNMAPPED: u32 = u32::MAX;
+
+/// What the merged profile has so far, found by content.
+#[derive(Default)]
+pub(super) struct Remap {
+    mappings: HashTable<u32>,
+    functions: HashTable<u32>,
+    /// With each entry its hash: to compute it again means to walk over its lines.
+    locations: HashTable<(u64, u32)>,
+    hasher: RandomState,
+}
+
+/// Where the entries of one source went. `UNMAPPED` until asked for: only what is used is taken over.
+pub(super) struct Memo {
+    strings: Vec<u32>,
+    mappings: Vec<u32>,
+    functions: Vec<u32>,
+    locations: Vec<u32>,
+}
+
+impl Remap {
+    pub(super) fn source(&mut self, source: &Profile, merged: &mut Profile) -> Memo {
+        let unmapped = |count| vec![UNMAPPED; count];
+        let mut memo = Memo {
+            strings: unmapped(source.strings.len()),
+            mappings: unmapped(source.mappings.len()),
+            functions: unmapped(source.functions.len()),
+            locations: unmapped(source.locations.len()),
+        };
+        if merged.mappings.is_empty() && !source.mappings.is_empty() {
+            // The first mapping stands for the main binary: it stays first, used or not.
+            self.mapping(0, source, &mut memo, merged);
+        }
+        memo
+    }
+
+    pub(super) fn location(
+        &mut self,
+        at: u32,
+        source: &Profile,
+        memo: &mut Memo,
+        merged: &mut Profile,
+    ) -> u32 {
+        let known = memo.locations[at as usize];
+        if known != UNMAPPED {
+            return known;
+        }
+        let from = &source.locations[at as usize];
+        let mapping = from.mapping.map(|at| self.mapping(at, source, memo, merged));
+        // Address space layouts differ: addresses move along with their mapping.
+        let moved = |merged: &Profile| match (from.mapping, mapping) {
+            (Some(old), Some(new)) => {
+                let (old, new) = (&source.mappings[old as usize], &merged.mappings[new as usize]);
+                from.address.wrapping_add(new.start.wrapping_sub(old.start))
+            }
+            _ => from.address,
+        };
+        let address = moved(merged);
+        let start = merged.lines.len();
+        for line in source.lines_of(from) {
+            let function = self.function(line.function, source, memo, merged);
+            merged.lines.push(Line { function, ..*line });
+        }
+        let lines = Span::since(start, merged.lines.len());
+        let id = merged.locations.len() as u64 + 1;
+        let location = Location { id, mapping, address, lines, folded: from.folded };
+        let placed = self.place_location(location, merged);
+        memo.locations[at as usize] = placed;
+        placed
+    }
+
+    /// The location equal to this one, whose lines are the last of the arena, or this one as a new entry.
+    fn place_location(&mut self, location: Location, merged: &mut Profile) -> u32 {
+        let hash = hash_location(&self.hasher, &location, merged);
+        let Profile { locations, lines, .. } = merged;
+        let same = |other: &Location| {
+            (other.address, other.mapping, other.folded)
+                == (location.address, location.mapping, location.folded)
+                && same_lines(&lines[other.lines.range()], &lines[location.lines.range()])
+        };
+        if let Some(&(_, at)) =
+            self.locations.find(hash, |&(h, at)| h == hash && same(&locations[at as usize]))
+        {
+            lines.truncate(location.lines.start as usize);
+            return at;
+        }
+        let at = index(locations.len());
+        locations.push(location);
+        self.locations.insert_unique(hash, (hash, at), |&(hash, _)| hash);
+        at
+    }
+
+    fn mapping(&mut self, at: u32, source: &Profile, memo: &mut Memo, merged: &mut Profile) -> u32 {
+        let known = memo.mappings[at as usize];
+        if known != UNMAPPED {
+            return known;
+        }
+        let from = &source.mappings[at as usize];
+        let [file, build_id] = [from.file, from.build_id].map(|text| string(text, source, memo, merged));
+        let mapping = Mapping { id: merged.mappings.len() as u64 + 1, file, build_id, ..*from };
+        let key = mapping_key(&mapping);
+        let Profile { mappings, .. } = merged;
+        let entry = self.mappings.entry(
+            self.hasher.hash_one(key),
+            |&at| mapping_key(&mappings[at as usize]) == key,
+            |&at| self.hasher.hash_one(mapping_key(&mappings[at as usize])),
+        );
+        let placed = *entry.or_insert_with(|| index(mappings.len())).get();
+        if placed as usize == mappings.len() {
+            mappings.push(mapping);
+        }
+        memo.mappings[at as usize] = placed;
+        placed
+    }
+
+    fn function(&mut self, at: u32, source: &Profile, memo: &mut Memo, merged: &mut Profile) -> u32 {
+        let known = memo.functions[at as usize];
+        if known != UNMAPPED {
+            return known;
+        }
+        let from = &source.functions[at as usize];
+        let [name, system_name, filename] =
+            [from.name, from.system_name, from.filename].map(|text| string(text, source, memo, merged));
+        let id = merged.functions.len() as u64 + 1;
+        let function = Function { id, name, system_name, filename, start_line: from.start_line };
+        let key = function_key(&function);
+        let Profile { functions, .. } = merged;
+        let entry = self.functions.entry(
+            self.hasher.hash_one(key),
+            |&at| function_key(&functions[at as usize]) == key,
+            |&at| self.hasher.hash_one(function_key(&functions[at as usize])),
+        );
+        let placed = *entry.or_insert_with(|| index(functions.len())).get();
+        if placed as usize == functions.len() {
+            functions.push(function);
+        }
+        memo.functions[at as usize] = placed;
+        placed
+    }
+}
+
+/// Takes a source's text over into the merged profile's table.
+pub(super) fn string(text: Str, source: &Profile, memo: &mut Memo, merged: &mut Profile) -> Str {
+    let known = &mut memo.strings[text.at()];
+    if *known == UNMAPPED {
+        *known = index(merged.strings.intern(source.strings.bytes(text)).at());
+    }
+    Str::new(*known)
+}
+
+/// Rounded size, offset, and what names the file. Not the start: it differs from run to run.
+fn mapping_key(mapping: &Mapping) -> (u64, u64, Str) {
+    let size = mapping.limit.wrapping_sub(mapping.start).wrapping_add(PAGE - 1);
+    let name = if mapping.build_id == Str::EMPTY { mapping.file } else { mapping.build_id };
+    (size - size % PAGE, mapping.offset, name)
+}
+
+fn function_key(function: &Function) -> (i64, Str, Str, Str) {
+    (function.start_line, function.name, function.system_name, function.filename)
+}
+
+/// Whether two locations have the same lines as far as google/pprof's key tells: of the columns it holds
+/// only the last line's, because each line's function overwrites the column before it (merge.go,
+/// `Location.key`: three slots a line are reserved, two used). Go's own profiles have no columns.
+fn same_lines(a: &[Line], b: &[Line]) -> bool {
+    let column = |lines: &[Line]| lines.last().map(|line| line.column);
+    column(a) == column(b)
+        && a.len() == b.len()
+        && a.iter().zip(b).all(|(a, b)| (a.function, a.line) == (b.function, b.line))
+}
+
+fn hash_location(hasher: &RandomState, location: &Location, merged: &Profile) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    (location.address, location.mapping, location.folded).hash(&mut hasher);
+    for line in merged.lines_of(location) {
+        hasher.write_u32(line.function);
+        hasher.write_i64(line.line);
+    }
+    hasher.finish()
+}

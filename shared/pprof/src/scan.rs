@@ -1,0 +1,101 @@
+//! Tells whether a profile has samples without decoding it: walks over the top-level fields and stops
+//! at the first sample, which writers put near the start.
+
+use std::io::{BufRead, BufReader};
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::error::{Error, Fault};
+use crate::gzip;
+use crate::limits::Limits;
+
+/// `repeated Sample sample = 2` of `profile.proto`, as a tag.
+const SAMPLE: u64 = 2 << 3 | 2;
+
+/// Whether a profile, gzip or not, has a sample. Inflates only up to the first one, in constant memory.
+///
+/// # Errors
+/// `Malformed` for what is no pprof protobuf up to there, `Limit` past `limits.raw_bytes`.
+pub fn has_samples(bytes: &[u8], limits: &Limits) -> Result<bool, Error> {
+    if gzip::is_gzip(bytes) {
+        Scan { input: BufReader::new(MultiGzDecoder::new(bytes)), at: 0, limit: limits.raw_bytes }.run()
+    } else {
+        Scan { input: bytes, at: 0, limit: limits.raw_bytes }.run()
+    }
+}
+
+struct Scan<R> {
+    input: R,
+    at: u64,
+    limit: u64,
+}
+
+impl<R: BufRead> Scan<R> {
+    fn run(mut self) -> Result<bool, Error> {
+        if self.input.fill_buf().map_err(gzip::fault)?.is_empty() {
+            return Err(Fault::Empty.into());
+        }
+        while !self.input.fill_buf().map_err(gzip::fault)?.is_empty() {
+            let at = self.position();
+            let tag = self.varint()?;
+            if tag == SAMPLE {
+                return Ok(true);
+            }
+            match tag & 7 {
+                0 => drop(self.varint()?),
+                1 => self.skip(8, at)?,
+                2 => {
+                    let length = self.varint()?;
+                    self.skip(length, at)?;
+                }
+                5 => self.skip(4, at)?,
+                wire => return Err(Fault::WireType { at, wire: wire as u8 }.into()),
+            }
+        }
+        Ok(false)
+    }
+
+    fn varint(&mut self) -> Result<u64, Error> {
+        let at = self.position();
+        let mut value = 0;
+        for i in 0..10 {
+            let Some(&byte) = self.input.fill_buf().map_err(gzip::fault)?.first() else {
+                return Err(Fault::Varint { at, how: "cut short" }.into());
+            };
+            self.consume(1)?;
+            value |= u64::from(byte & 0x7f) << (7 * i);
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(Fault::Varint { at, how: "longer than 10 bytes" }.into())
+    }
+
+    fn skip(&mut self, needs: u64, at: usize) -> Result<(), Error> {
+        let mut left = needs;
+        while left > 0 {
+            let here = self.input.fill_buf().map_err(gzip::fault)?.len();
+            if here == 0 {
+                let left = usize::try_from(needs - left).unwrap_or(usize::MAX);
+                return Err(Fault::Short { at, needs, left }.into());
+            }
+            let step = usize::try_from(left).map_or(here, |left| left.min(here));
+            self.consume(step)?;
+            left -= step as u64;
+        }
+        Ok(())
+    }
+
+    fn consume(&mut self, bytes: usize) -> Result<(), Error> {
+        self.input.consume(bytes);
+        self.at += bytes as u64;
+        if self.at > self.limit {
+            return Err(Fault::TooLarge { limit: self.limit }.into());
+        }
+        Ok(())
+    }
+
+    fn position(&self) -> usize {
+        usize::try_from(self.at).unwrap_or(usize::MAX)
+    }
+}

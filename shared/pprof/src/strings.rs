@@ -1,0 +1,146 @@
+//! The interned string table. Every text of a profile is kept once, in one byte arena, and named by a
+//! number: columns, hash keys and comparisons hold numbers only. Bytes, not `str`: Go's parser takes any
+//! bytes, so a round trip must too.
+
+use std::borrow::Cow;
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use crate::profile::index;
+
+/// A string of one [`Strings`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Str(u32);
+
+impl Str {
+    /// The empty string, in every table.
+    pub(crate) const EMPTY: Self = Self(0);
+
+    /// The string at this place of a table.
+    pub(crate) fn new(at: u32) -> Self {
+        Self(at)
+    }
+
+    pub(crate) fn at(self) -> usize {
+        self.0 as usize
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Strings {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    known: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Strings {
+    pub(crate) fn new() -> Self {
+        Self::with_capacity(1, 0)
+    }
+
+    pub(crate) fn with_capacity(strings: usize, bytes: usize) -> Self {
+        let mut table = Self {
+            bytes: Vec::with_capacity(bytes),
+            ends: Vec::with_capacity(strings + 1),
+            known: HashTable::with_capacity(strings + 1),
+            hasher: RandomState::default(),
+        };
+        table.intern(b"");
+        table
+    }
+
+    pub(crate) fn intern(&mut self, text: &[u8]) -> Str {
+        let Self { bytes, ends, known, hasher } = self;
+        let entry = known.entry(
+            hasher.hash_one(text),
+            |&at| slice(bytes, ends, at) == text,
+            |&at| hasher.hash_one(slice(bytes, ends, at)),
+        );
+        let at = entry.or_insert_with(|| index(ends.len())).get().to_owned();
+        if at as usize == ends.len() {
+            bytes.extend_from_slice(text);
+            ends.push(bytes.len());
+        }
+        Str(at)
+    }
+
+    pub(crate) fn bytes(&self, string: Str) -> &[u8] {
+        slice(&self.bytes, &self.ends, string.0)
+    }
+
+    /// The text as Go's regexp and `range` read it: each byte that is no UTF-8 is one U+FFFD.
+    pub(crate) fn text(&self, string: Str) -> Cow<'_, str> {
+        text(self.bytes(string))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The place of each of `strings` in byte order, for comparing many of them cheaply: one sort here
+    /// instead of comparing long texts again and again. Indexed by [`Str::at`]; others have rank 0.
+    pub(crate) fn ranks(&self, strings: impl Iterator<Item = Str>) -> Vec<u32> {
+        let mut order: Vec<Str> = strings.collect();
+        order.sort_unstable();
+        order.dedup();
+        order.sort_unstable_by_key(|&string| self.bytes(string));
+        let mut ranks = vec![0; self.len()];
+        for (rank, string) in order.iter().enumerate() {
+            ranks[string.at()] = index(rank);
+        }
+        ranks
+    }
+}
+
+/// `bytes` as text: each byte that is no UTF-8 is one U+FFFD.
+pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(bytes.utf8_chunks().fold(String::new(), |mut text, chunk| {
+            text.push_str(chunk.valid());
+            text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+            text
+        })),
+    }
+}
+
+fn slice<'a>(bytes: &'a [u8], ends: &[usize], at: u32) -> &'a [u8] {
+    let at = at as usize;
+    let start = if at == 0 { 0 } else { ends[at - 1] };
+    &bytes[start..ends[at]]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_is_kept_once() {
+        let mut strings = Strings::new();
+        let a = strings.intern(b"main.main");
+        let b = strings.intern(b"\xff\xfe");
+        assert_eq!(strings.intern(b"main.main"), a);
+        assert_eq!(strings.intern(b""), Str::EMPTY);
+        assert_eq!(
+            (strings.len(), strings.bytes(a), strings.bytes(b)),
+            (3, &b"main.main"[..], &b"\xff\xfe"[..])
+        );
+    }
+
+    #[test]
+    fn every_bad_byte_is_one_replacement() {
+        assert_eq!(text(b"a\xe2\x82z"), "a\u{fffd}\u{fffd}z");
+    }
+
+    #[test]
+    fn ranks_follow_bytes() {
+        let mut strings = Strings::new();
+        let all: Vec<Str> =
+            [&b"b"[..], b"", b"a", b"\xff", b"ab"].iter().map(|s| strings.intern(s)).collect();
+        let ranks = strings.ranks(all.iter().copied());
+        assert_eq!(all.iter().map(|s| ranks[s.at()]).collect::<Vec<_>>(), [3, 0, 1, 4, 2]);
+    }
+}

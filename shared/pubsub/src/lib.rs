@@ -1,0 +1,1 @@
+//! Event buses by URL.

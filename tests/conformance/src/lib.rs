@@ -1,0 +1,1 @@
+//! The laws that every blob store and every bus keeps.

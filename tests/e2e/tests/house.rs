@@ -1,0 +1,219 @@
+//! The rules of the house as tests: who may import whom, what may never be seen where, and where the environment is
+//! read. ARCHITECTURE.md gives the reasons.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
+
+/// Which crates of ours each crate of ours may import (normal and build dependencies).
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("autopgo-pprof", &[]),
+    ("autopgo-core", &["autopgo-pprof"]),
+    ("autopgo-blob", &["autopgo-core"]),
+    ("autopgo-pubsub", &["autopgo-core"]),
+    ("autopgo-client", &["autopgo-core"]),
+    ("autopgo-http", &["autopgo-core"]),
+    ("autopgo-boot", &["autopgo-core", "autopgo-blob", "autopgo-pubsub", "autopgo-http"]),
+    ("autopgo-scraper", &["autopgo-core", "autopgo-pprof", "autopgo-client", "autopgo-http"]),
+    ("autopgo-local", &["autopgo-core", "autopgo-boot", "autopgo-http"]),
+    (
+        "autopgo",
+        &[
+            "autopgo-core",
+            "autopgo-pprof",
+            "autopgo-client",
+            "autopgo-http",
+            "autopgo-scraper",
+            "autopgo-boot",
+            "autopgo-local",
+        ],
+    ),
+    ("autopgo-conformance", &["autopgo-core"]),
+];
+
+/// Crates that may import anything of ours: stories from one end to the other.
+const MAY_IMPORT_ALL: &[&str] = &["autopgo-e2e"];
+
+/// What a crate may not reach, directly or not. A name that ends in `*` stands for all that start so.
+const NEVER: &[(&str, &[&str])] = &[
+    ("autopgo-pprof", &["tokio", "futures-util", "async-trait", "reqwest", "hyper", "axum"]),
+    ("autopgo-core", &["axum", "hyper", "reqwest", "aws-*", "google-cloud-*", "object_store"]),
+    ("autopgo-http", &["reqwest", "aws-sdk-*", "google-cloud-*", "object_store"]),
+    (
+        "autopgo",
+        &[
+            "aws-sdk-*",
+            "aws-config",
+            "google-cloud-*",
+            "object_store",
+            "rdkafka",
+            "async-nats",
+            "openssl-sys",
+            "native-tls",
+            "ring",
+        ],
+    ),
+];
+
+/// Which words a crate's sources may not have, outside tests.
+const NEVER_SAID: &[(&str, &[&str])] = &[
+    ("shared/pprof/src", &["std::env", "std::fs", "std::net", "async fn"]),
+    ("shared/core/src", &["std::env", "std::fs", "std::net"]),
+    ("shared/blob/src", &["std::env"]),
+    ("shared/pubsub/src", &["std::env"]),
+    ("shared/client/src", &["std::env"]),
+    ("shared/http/src", &["std::env::var"]),
+    ("scraper/src", &["std::env::var"]),
+    ("local/src", &["std::env"]),
+];
+
+/// The environment is read here and by nobody else.
+const READS_ENVIRONMENT: &[&str] = &["cli/src/args.rs", "shared/boot/src/config.rs"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).exec().expect("cargo metadata")
+}
+
+fn ours(metadata: &Metadata) -> Vec<&Package> {
+    metadata.workspace_packages()
+}
+
+#[test]
+fn every_crate_imports_only_what_it_may() {
+    let metadata = metadata();
+    let names: BTreeSet<&str> = ours(&metadata).iter().map(|package| package.name.as_str()).collect();
+    let table: BTreeMap<&str, &[&str]> = MAY_IMPORT.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for package in ours(&metadata) {
+        if MAY_IMPORT_ALL.contains(&package.name.as_str()) {
+            continue;
+        }
+        let Some(allowed) = table.get(package.name.as_str()) else {
+            wrong.push(format!("{} is not in the table", package.name));
+            continue;
+        };
+        for dependency in &package.dependencies {
+            let counts =
+                dependency.kind != DependencyKind::Development && names.contains(dependency.name.as_str());
+            if counts && !allowed.contains(&dependency.name.as_str()) {
+                wrong.push(format!("{} imports {}", package.name, dependency.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let gone: Vec<&&str> = table.keys().filter(|name| !names.contains(**name)).collect();
+    assert!(gone.is_empty(), "the table names crates that do not exist: {gone:?}");
+}
+
+#[test]
+fn no_crate_reaches_what_it_may_never_see() {
+    let metadata = metadata();
+    let mut wrong = Vec::new();
+    for (name, never) in NEVER {
+        let reached = reached_by(&metadata, name);
+        for banned in *never {
+            let hit = reached.iter().find(|reached| match banned.strip_suffix('*') {
+                Some(start) => {
+                    reached.starts_with(start) && **reached != "aws-lc-rs" && **reached != "aws-lc-sys"
+                }
+                None => *reached == banned,
+            });
+            if let Some(hit) = hit {
+                wrong.push(format!("{name} reaches {hit}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every crate that `name` needs with its default features on Linux, by `cargo tree`: the resolver's own answer, which
+/// knows features and targets.
+fn reached_by(metadata: &Metadata, name: &str) -> BTreeSet<String> {
+    let package = ours(metadata).into_iter().find(|package| package.name.as_str() == name).expect(name);
+    let id: &PackageId = &package.id;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = std::process::Command::new(cargo)
+        .args([
+            "tree",
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+            "--target",
+            "x86_64-unknown-linux-gnu",
+        ])
+        .args(["--package", &id.repr])
+        .current_dir(root())
+        .output()
+        .expect("cargo tree");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn sources_say_only_what_they_may() {
+    let mut wrong = Vec::new();
+    for (folder, never) in NEVER_SAID {
+        for (file, text) in sources(&root().join(folder)) {
+            for banned in *never {
+                if text.contains(banned) {
+                    wrong.push(format!("{} says {banned}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_environment_is_read_in_two_places() {
+    let mut wrong = Vec::new();
+    let root = root();
+    for package in ours(&metadata()) {
+        if MAY_IMPORT_ALL.contains(&package.name.as_str()) || package.name.as_str() == "autopgo-conformance" {
+            continue;
+        }
+        let folder = package.manifest_path.parent().expect("a folder").join("src");
+        for (file, text) in sources(folder.as_std_path()) {
+            let reads = text.contains("env::var");
+            if reads && !READS_ENVIRONMENT.iter().any(|allowed| file.ends_with(allowed)) {
+                wrong.push(file.strip_prefix(&root).unwrap_or(&file).display().to_string());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "these read the environment: {wrong:?}");
+}
+
+/// The Rust sources below `folder`, each without its tests (everything from the first `#[cfg(test)]` on) and comments.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("a source");
+                let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+                let code: String = code
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with("//"))
+                    .map(|line| format!("{line}\n"))
+                    .collect();
+                found.push((path, code));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no sources below {}", folder.display());
+    found
+}

@@ -1,0 +1,3 @@
+module autopgo/service
+
+go 1.25.0
