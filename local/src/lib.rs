@@ -1,6 +1,7 @@
 //! Everything in one process: the HTTP API, the worker and the sweep over one blob store and one bus. Without URLs
 //! the store is a folder and the bus is in memory, so that it needs nothing else.
 
+pub mod demo;
 pub mod mode;
 mod run;
 

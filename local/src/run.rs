@@ -51,17 +51,14 @@ impl Local {
 /// Runs `local` until `stop`: first no more requests are taken, then the worker finishes what is in hand.
 ///
 /// # Errors
-/// If the listener fails.
+/// If the worker came to a bad end.
 pub async fn run(local: Local, listener: TcpListener, stop: CancellationToken) -> Result<()> {
     let Local { served, work, config } = local;
-    let router = autopgo_http::router(served.server, served.checks, &config.limits);
+    let router = autopgo_http::router(served.server, served.checks);
     // The worker stops after the server: what came in last is merged before the end if there is time.
     let drained = CancellationToken::new();
     let working = tokio::spawn(work.run(drained.clone()));
-    let served = listen::run(listener, router, &config.limits, stop).await;
+    listen::run(listener, router, &config.limits, stop.cancelled_owned(), listen::GRACE).await;
     drained.cancel();
-    if let Err(error) = working.await {
-        return Err(Error::new(Kind::Internal, "the worker ended early").because(error));
-    }
-    served
+    working.await.map_err(|error| Error::new(Kind::Internal, "the worker ended early").because(error))
 }

@@ -41,12 +41,18 @@ impl Fetcher {
     /// `Internal` when the machine's certificates cannot be used.
     pub(crate) fn new(duration: Duration, limit: u64) -> Result<Self> {
         let built = |builder: reqwest::ClientBuilder| {
-            builder
-                .build()
-                .map_err(|error| Error::new(Kind::Internal, "setting up the HTTP client for targets").because(error))
+            builder.build().map_err(|error| {
+                Error::new(Kind::Internal, "setting up the HTTP client for targets").because(error)
+            })
         };
         let patience = Duration::from_secs(whole_seconds(duration)).saturating_add(MARGIN);
-        Ok(Self { direct: built(builder().no_proxy())?, proxied: built(builder())?, duration, patience, limit })
+        Ok(Self {
+            direct: built(builder().no_proxy())?,
+            proxied: built(builder())?,
+            duration,
+            patience,
+            limit,
+        })
     }
 
     /// The body of `target`'s profile.
@@ -54,7 +60,8 @@ impl Fetcher {
         let url = target.profile_url(self.duration);
         let client = if is_loopback(&url) { &self.direct } else { &self.proxied };
         let whole = async {
-            let answer = client.get(url).send().await.map_err(|error| failed(error, "asking for a profile"))?;
+            let answer =
+                client.get(url).send().await.map_err(|error| failed(error, "asking for a profile"))?;
             if answer.status() != StatusCode::OK {
                 return Err(refused(answer).await);
             }
@@ -111,7 +118,8 @@ fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     let to = attempt.url();
     if to.host() != from.host() || (from.scheme() == "https" && to.scheme() != "https") {
         let to = to.origin().ascii_serialization();
-        return attempt.error(format!("it redirects to {to}, which is not followed: list that address instead"));
+        return attempt
+            .error(format!("it redirects to {to}, which is not followed: list that address instead"));
     }
     if attempt.previous().len() > REDIRECTS {
         return attempt.error(format!("it redirects more than {REDIRECTS} times"));
@@ -168,7 +176,8 @@ fn failed(error: reqwest::Error, doing: &str) -> Failure {
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    address.map_or_else(|_| host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
+    address
+        .map_or_else(|_| host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
 }
 
 #[cfg(test)]

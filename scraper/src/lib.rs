@@ -4,6 +4,8 @@
 //! [`run`] is the whole of it. Where targets come from is a [`source::Source`]; [`source::open`] has one for each
 //! [`Mode`] of this build.
 
+#[cfg(test)]
+mod fake;
 mod fetch;
 mod mode;
 mod outcome;

@@ -62,3 +62,62 @@ impl Failure {
         Self { outcome, error }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use metrics::{
+        Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    };
+
+    use super::*;
+
+    /// Writes down what is counted.
+    #[derive(Clone, Default)]
+    struct Sheet(Arc<Mutex<Vec<String>>>);
+
+    struct Line(Sheet, String);
+
+    impl CounterFn for Line {
+        fn increment(&self, value: u64) {
+            self.0.0.lock().expect("sheet").push(format!("{} {value}", self.1));
+        }
+
+        fn absolute(&self, _: u64) {
+            unreachable!("nothing here is set");
+        }
+    }
+
+    impl Recorder for Sheet {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::from_arc(Arc::new(Line(self.clone(), key.to_string())))
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    #[test]
+    fn outcomes_are_counted_by_name() {
+        let sheet = Sheet::default();
+        metrics::with_local_recorder(&sheet, || {
+            Outcome::Uploaded.count();
+            Outcome::TooLarge.count();
+        });
+        let lines = sheet.0.lock().expect("sheet").join("\n");
+        assert_eq!(
+            lines,
+            "Key(autopgo_scrapes_total, [outcome = uploaded]) 1\nKey(autopgo_scrapes_total, [outcome = too_large]) 1"
+        );
+    }
+}

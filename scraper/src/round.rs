@@ -74,7 +74,11 @@ impl Rounds {
         let drawn = draw(known, &hand.busy(), free, random_below);
         let (targets, busy) = (known.len(), hand.busy.len());
         if drawn.is_empty() {
-            tracing::warn!(targets, busy, "a round without a target: all that may be in hand still are; is the server slow, or the duration longer than the frequency?");
+            tracing::warn!(
+                targets,
+                busy,
+                "a round without a target: all that may be in hand still are; is the server slow, or the duration longer than the frequency?"
+            );
         } else {
             tracing::debug!(targets, busy, drawn = drawn.len(), "round begins");
         }

@@ -1,18 +1,18 @@
 //! One scrape of one target: take its profile, check it, send it on. Whatever goes wrong ends here, in the log and in
 //! a counter, and disturbs nobody else.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use autopgo_client::Client;
 use autopgo_core::app::App;
+use autopgo_core::duration;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::limits::Limits;
+use autopgo_core::port::cpu::{Cpu, Threads, offload};
 use autopgo_pprof::{Profile, check};
 use bytes::Bytes;
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::fetch::Fetcher;
@@ -20,13 +20,15 @@ use crate::outcome::{Failure, Outcome};
 use crate::round::Work;
 use crate::target::Target;
 
+/// The longest time over an upload. The client begins no try after five minutes; this ends one that creeps.
+const UPLOADING: Duration = autopgo_client::LONGEST.saturating_add(Duration::from_secs(30));
+
 /// What a scrape needs.
 pub(crate) struct Sampler {
     fetcher: Fetcher,
     client: Client,
     limits: Limits,
-    /// One profile is unpacked at a time: a hostile one grows to the raw limit, and many may come in at once.
-    checking: Arc<Semaphore>,
+    cpu: Box<dyn Cpu>,
 }
 
 /// What is known of a scrape so far, for the log.
@@ -44,7 +46,8 @@ impl Sampler {
     /// `Internal` when no HTTP client can be had.
     pub(crate) fn new(client: Client, duration: Duration, limits: Limits) -> Result<Self> {
         let fetcher = Fetcher::new(duration, limits.body_bytes)?;
-        Ok(Self { fetcher, client, limits, checking: Arc::new(Semaphore::new(1)) })
+        // One profile is unpacked at a time: a hostile one grows to the raw limit, and many may come in at once.
+        Ok(Self { fetcher, client, limits, cpu: Box::new(Threads::new(1)) })
     }
 
     async fn scrape(
@@ -70,31 +73,25 @@ impl Sampler {
 
     /// The checks of the server, made here: so that a bad profile is named beside the target that it came from.
     async fn check(&self, profile: Bytes) -> Result<Found, Failure> {
-        let internal = |what: &str| Failure::new(Outcome::Failed, Error::new(Kind::Internal, what));
-        let turn = Arc::clone(&self.checking).acquire_owned().await;
-        let turn = turn.map_err(|_| internal("the checks of profiles are closed"))?;
         let limits = self.limits.upload();
-        let checked = tokio::task::spawn_blocking(move || {
-            let found = Found::of(&profile, &limits);
-            // Held in here: a check goes on to its end even when nobody waits for it any more.
-            drop(turn);
-            found
-        });
-        let checked = checked.await.map_err(|error| {
-            Failure::new(Outcome::Failed, Error::new(Kind::Internal, "checking the profile").because(error))
-        })?;
+        let checked = offload(&*self.cpu, move || Found::of(&profile, &limits)).await;
+        let checked =
+            checked.map_err(|error| Failure::new(Outcome::Failed, error.during("checking the profile")))?;
         checked.map_err(|error| {
-            let outcome =
-                if error.kind() == Kind::TooLarge { Outcome::TooLarge } else { Outcome::Unusable };
+            let outcome = if error.kind() == Kind::TooLarge { Outcome::TooLarge } else { Outcome::Unusable };
             Failure::new(outcome, error)
         })
     }
 
-    /// Sends it; the client tries again, within five minutes and under one idempotency key.
+    /// Sends it; the client tries again, under one idempotency key.
     async fn upload(&self, app: &App, profile: Bytes) -> Result<String, Failure> {
-        let uploaded = self.client.upload(app, profile).await;
-        let uploaded = uploaded.map_err(|error| Failure::new(Outcome::NotUploaded, error))?;
-        Ok(uploaded.key)
+        let uploaded = timeout(UPLOADING, self.client.upload(app, profile, None)).await;
+        let uploaded = uploaded.unwrap_or_else(|_| {
+            let what =
+                format!("uploading the profile of {app}: not done within {}", duration::format(UPLOADING));
+            Err(Error::new(Kind::Unavailable, what))
+        });
+        Ok(uploaded.map_err(|error| Failure::new(Outcome::NotUploaded, error))?.key)
     }
 }
 
@@ -147,3 +144,6 @@ impl Found {
         Ok(Self { samples: profile.sample_count(), idle })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,10 @@ mod tests {
         for mode in Mode::ALL.into_iter().filter(|mode| *mode != Mode::File) {
             let Err(error) = open(mode, None, None).await else { panic!("{mode} opened") };
             assert_eq!(error.kind(), Kind::Invalid);
-            assert!(error.what().starts_with(&format!("this build does not have mode {mode} yet")), "{error}");
+            assert!(
+                error.what().starts_with(&format!("this build does not have mode {mode} yet")),
+                "{error}"
+            );
         }
         let Err(error) = open(Mode::File, None, None).await else { panic!("opened without a file") };
         assert_eq!(error.what(), "mode file needs a config file: autopgo scrape config.json");

@@ -7,9 +7,6 @@ use autopgo_core::app::App;
 use autopgo_core::error::{Error, Kind, Result};
 use reqwest::Url;
 
-/// Where `net/http/pprof` serves CPU profiles.
-pub const DEFAULT_PATH: &str = "/debug/pprof/profile";
-
 /// A process to profile. Shown without credentials and query, so that it may stand in logs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
@@ -18,14 +15,17 @@ pub struct Target {
 }
 
 impl Target {
+    /// Where `net/http/pprof` serves CPU profiles.
+    pub const DEFAULT_PATH: &str = "/debug/pprof/profile";
+
     /// The target at `address` (`http://host:port`, a path prefix allowed) whose profiles are at `path` below it and
-    /// belong to `app`. An empty `path` is [`DEFAULT_PATH`]; a query in it is kept.
+    /// belong to `app`. An empty `path` is [`Self::DEFAULT_PATH`]; a query in it is kept.
     ///
     /// # Errors
     /// `Invalid`, saying what is wrong with the address or the path; never with credentials in the text.
     pub fn new(address: &str, path: &str, app: App) -> Result<Self> {
         let base = base(address)?;
-        let path = if path.is_empty() { DEFAULT_PATH } else { path };
+        let path = if path.is_empty() { Self::DEFAULT_PATH } else { path };
         if path.contains('#') {
             return Err(Error::new(Kind::Invalid, "the path has a fragment (#...); leave it out"));
         }
@@ -79,7 +79,9 @@ pub(crate) fn whole_seconds(duration: Duration) -> u64 {
 fn base(address: &str) -> Result<Url> {
     let invalid = |problem: &str| {
         // What stands before an @ may be a password.
-        let shown = address.rsplit_once('@').map_or_else(|| format!("{address:?}"), |(_, host)| format!("{host:?} (credentials left out)"));
+        let shown = address
+            .rsplit_once('@')
+            .map_or_else(|| format!("{address:?}"), |(_, host)| format!("{host:?} (credentials left out)"));
         Error::new(Kind::Invalid, format!("the address {shown} {problem}; write it as http://host:port"))
     };
     if address.is_empty() {

@@ -124,7 +124,9 @@ impl Check for File {
         let state = self.state();
         let Some(problem) = &state.problem else { return Ok(()) };
         let targets = state.targets.len();
-        let what = format!("the config file cannot be used since it changed, see the log; the {targets} targets before it stay");
+        let what = format!(
+            "the config file cannot be used since it changed, see the log; the {targets} targets before it stay"
+        );
         Err(Error::new(Kind::Unavailable, what).because(problem.as_str()))
     }
 }
@@ -160,7 +162,7 @@ impl Hangups {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -188,7 +190,8 @@ async fn read(path: &Path) -> Result<Vec<u8>> {
     };
     // A pipe could be read once only, and opening it may take for ever.
     if !tokio::fs::metadata(path).await.map_err(failed)?.is_file() {
-        let what = format!("the config file {} is no regular file: it could not be read again", path.display());
+        let what =
+            format!("the config file {} is no regular file: it could not be read again", path.display());
         return Err(Error::new(Kind::Invalid, what));
     }
     let mut bytes = Vec::new();

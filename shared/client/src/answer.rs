@@ -33,7 +33,8 @@ pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8], from
 /// Reads the JSON of a success.
 pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8], from: &str) -> Result<T, Fault> {
     serde_json::from_slice(body).map_err(|cause| {
-        let what = format!("what answers at {from} is not autopgo ({}); check --api-url", media_type(headers));
+        let what =
+            format!("what answers at {from} is not autopgo ({}); check --api-url", media_type(headers));
         Fault::never(Error::new(Kind::Invalid, what).because(cause))
     })
 }
@@ -43,7 +44,9 @@ pub(crate) fn no_page(headers: &HeaderMap, from: &str) -> Result<(), Fault> {
     if media_type(headers) != "text/html" {
         return Ok(());
     }
-    let what = format!("{from} answers with a web page, not a profile; check --api-url and what stands in front of it");
+    let what = format!(
+        "{from} answers with a web page, not a profile; check --api-url and what stands in front of it"
+    );
     Err(Fault::never(Error::new(Kind::Invalid, what)))
 }
 
@@ -78,9 +81,9 @@ fn again(status: StatusCode, headers: &HeaderMap) -> Again {
 
 fn hint(status: StatusCode, ours: bool, left: bool) -> Option<&'static str> {
     match status.as_u16() {
-        401 | 403 if left => {
-            Some("the credentials were not sent on to another host: set --api-url to where the redirect leads")
-        }
+        401 | 403 if left => Some(
+            "the credentials were not sent on to another host: set --api-url to where the redirect leads",
+        ),
         401 => Some("set AUTOPGO_API_TOKEN or --token-file to a token that this server knows"),
         403 => Some("this needs a token that may do it"),
         404 | 405 if !ours => Some("check --api-url"),
@@ -96,12 +99,17 @@ fn foreign(status: StatusCode, headers: &HeaderMap, body: &[u8], from: &str) -> 
         "text/html" => title(&text).map(printable),
         "application/json" => serde_json::from_slice::<serde_json::Value>(body)
             .ok()
-            .and_then(|json| ["message", "Message", "error"].iter().find_map(|key| Some(json.get(key)?.as_str()?.to_owned())))
+            .and_then(|json| {
+                ["message", "Message", "error"]
+                    .iter()
+                    .find_map(|key| Some(json.get(key)?.as_str()?.to_owned()))
+            })
             .map(|message| printable(&message)),
         "text/plain" => Some(printable(&text)),
         _ => None,
     };
-    let words = words.filter(|words| !words.is_empty()).map(|words| format!(" ({words})")).unwrap_or_default();
+    let words =
+        words.filter(|words| !words.is_empty()).map(|words| format!(" ({words})")).unwrap_or_default();
     format!("{from} answered {status}{words}")
 }
 
@@ -154,7 +162,8 @@ mod tests {
             (501, Kind::Internal, Again::Never),
             (503, Kind::Unavailable, Again::Unclear(Duration::from_secs(7))),
         ] {
-            let fault = answer(status, "application/json", &format!(r#"{{"message":"it is so","code":{status}}}"#));
+            let fault =
+                answer(status, "application/json", &format!(r#"{{"message":"it is so","code":{status}}}"#));
             assert_eq!((fault.error.kind(), fault.again), (kind, again), "{status}");
             assert!(fault.error.what().starts_with("it is so"), "{}", fault.error);
         }
@@ -163,10 +172,25 @@ mod tests {
     #[test]
     fn a_foreign_answer_is_shown_for_what_it_is() {
         for (status, media, body, says) in [
-            (502, "text/html; charset=utf-8", "<html><TITLE>Bad\n Gateway</TITLE>", "http://h answered 502 Bad Gateway (Bad Gateway)"),
+            (
+                502,
+                "text/html; charset=utf-8",
+                "<html><TITLE>Bad\n Gateway</TITLE>",
+                "http://h answered 502 Bad Gateway (Bad Gateway)",
+            ),
             (404, "text/html", "<html>", "http://h answered 404 Not Found; check --api-url"),
-            (404, "application/json", r#"{"message":"Not Found"}"#, "http://h answered 404 Not Found (Not Found); check --api-url"),
-            (503, "text/plain", "no \u{1b}[31mbackend\u{202e}", "http://h answered 503 Service Unavailable (no [31mbackend)"),
+            (
+                404,
+                "application/json",
+                r#"{"message":"Not Found"}"#,
+                "http://h answered 404 Not Found (Not Found); check --api-url",
+            ),
+            (
+                503,
+                "text/plain",
+                "no \u{1b}[31mbackend\u{202e}",
+                "http://h answered 503 Service Unavailable (no [31mbackend)",
+            ),
             (500, "", "\u{0}\u{1}", "http://h answered 500 Internal Server Error"),
             (407, "", "", "http://h answered 407 Proxy Authentication Required; a proxy"),
         ] {

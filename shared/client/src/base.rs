@@ -17,7 +17,9 @@ impl Base {
             let shown = if text.contains('@') { String::new() } else { format!(" {text:?}") };
             Error::new(
                 Kind::Invalid,
-                format!("the API URL{shown} {problem}; --api-url takes for example https://host or https://host/prod"),
+                format!(
+                    "the API URL{shown} {problem}; --api-url takes for example https://host or https://host/prod"
+                ),
             )
         };
         let text = text.trim();

@@ -161,7 +161,9 @@ impl Client {
                 Ok(Ok(None)) => return Ok(body.freeze()),
                 Ok(Err(error)) => {
                     let what = format!("{from} broke off after {} bytes", body.len());
-                    return Err(Fault::unclear(Error::new(Kind::Unavailable, what).because(error.without_url())));
+                    return Err(Fault::unclear(
+                        Error::new(Kind::Unavailable, what).because(error.without_url()),
+                    ));
                 }
                 Err(_) => return Err(self.silent(from)),
             };
@@ -177,23 +179,34 @@ impl Client {
 
     fn silent(&self, from: &str) -> Fault {
         let limit = duration::format(self.timeout);
-        Fault::unclear(Error::new(Kind::Unavailable, format!("{from} was silent for {limit}; --timeout sets how long to wait")))
+        Fault::unclear(Error::new(
+            Kind::Unavailable,
+            format!("{from} was silent for {limit}; --timeout sets how long to wait"),
+        ))
     }
 }
+
+/// What was handed to the kernel may still be on its way while we see nothing move: that much of it, at a line this
+/// slow in bytes a second, adds to the silence that is allowed.
+const IN_FLIGHT: u64 = 4 << 20;
+const SLOWEST: u64 = 64 << 10;
 
 /// When something last moved.
 struct Pulse {
     start: Instant,
     /// Milliseconds after the start.
     last: AtomicU64,
+    /// Bytes handed over so far.
+    handed: AtomicU64,
 }
 
 impl Pulse {
     fn new() -> Self {
-        Self { start: Instant::now(), last: AtomicU64::new(0) }
+        Self { start: Instant::now(), last: AtomicU64::new(0), handed: AtomicU64::new(0) }
     }
 
-    fn beat(&self) {
+    fn beat(&self, handed: usize) {
+        self.handed.store(handed as u64, Ordering::Relaxed);
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);
     }
@@ -203,7 +216,9 @@ impl Pulse {
         let mut work = std::pin::pin!(work);
         loop {
             let last = self.last.load(Ordering::Relaxed);
-            let deadline = self.start + Duration::from_millis(last) + silence;
+            let in_flight = self.handed.load(Ordering::Relaxed).min(IN_FLIGHT);
+            let draining = Duration::from_millis(in_flight * 1000 / SLOWEST);
+            let deadline = self.start + Duration::from_millis(last) + silence + draining;
             match timeout_at(deadline, &mut work).await {
                 Ok(done) => return Some(done),
                 Err(_) if self.last.load(Ordering::Relaxed) == last => return None,
@@ -217,7 +232,7 @@ fn in_pieces(body: Bytes, pulse: Arc<Pulse>, sent: Option<Progress>) -> Body {
     let of = body.len();
     let pieces = (0..of).step_by(PIECE).map(move |start| {
         let end = (start + PIECE).min(of);
-        pulse.beat();
+        pulse.beat(end);
         if let Some(sent) = &sent {
             sent(Moved { bytes: end as u64, of: Some(of as u64) });
         }
@@ -229,7 +244,10 @@ fn in_pieces(body: Bytes, pulse: Arc<Pulse>, sent: Option<Progress>) -> Body {
 /// Where a redirect leads.
 fn target(url: &Url, headers: &HeaderMap) -> Result<Url, Fault> {
     let broken = |problem: &str| {
-        Fault::never(Error::new(Kind::Invalid, format!("{} redirects {problem}; check --api-url", shown(url))))
+        Fault::never(Error::new(
+            Kind::Invalid,
+            format!("{} redirects {problem}; check --api-url", shown(url)),
+        ))
     };
     let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
     let location = location.ok_or_else(|| broken("without saying where"))?;
@@ -248,7 +266,9 @@ fn unsent(url: &Url, error: reqwest::Error) -> Fault {
     let refused = io_kind(&error) == Some(io::ErrorKind::ConnectionRefused);
     let error = error.without_url();
     let what = if refused {
-        let what = format!("nothing answers at {at} (connection refused); is the server running? set --api-url to where it is");
+        let what = format!(
+            "nothing answers at {at} (connection refused); is the server running? set --api-url to where it is"
+        );
         return Fault { error: Error::new(Kind::Unavailable, what), again: Again::Unreachable };
     } else if connecting && error.is_timeout() {
         format!("{at} could not be reached in time; check --api-url and the network")

@@ -127,7 +127,8 @@ impl Client {
     /// cannot be reached or did not answer in time, and then it may have taken the profile all the same.
     pub async fn upload(&self, app: &App, profile: Bytes, progress: Option<Progress>) -> Result<Uploaded> {
         let key = Uuid::now_v7().to_string();
-        let key = HeaderValue::try_from(key).map_err(|error| Error::new(Kind::Internal, "making a key").because(error))?;
+        let key = HeaderValue::try_from(key)
+            .map_err(|error| Error::new(Kind::Internal, "making a key").because(error))?;
         let mut call = self.call(Method::POST, &api::profile(app), None);
         call.headers.insert(api::IDEMPOTENCY_KEY, key);
         call.body = Some(profile);
@@ -161,7 +162,8 @@ impl Client {
         };
         let doing = format!("downloading the profile of {app}");
         let mut call = self.call(Method::GET, &api::profile(app), query);
-        call.headers.insert(ACCEPT, HeaderValue::from_static("application/octet-stream, application/json;q=0.5"));
+        call.headers
+            .insert(ACCEPT, HeaderValue::from_static("application/octet-stream, application/json;q=0.5"));
         if let Some(known) = known {
             let invalid = |_| Error::new(Kind::Invalid, format!("{doing}: {known:?} is no ETag"));
             call.headers.insert(IF_NONE_MATCH, HeaderValue::try_from(known).map_err(invalid)?);
@@ -212,10 +214,11 @@ impl Client {
         let doing = format!("deleting the profile of {app}");
         loop {
             let tried = self.attempt(&call, JSON_BYTES, None).await;
-            let fault = match tried.and_then(|done| answer::json(&done.headers, &done.body, &shown(&call.url))) {
-                Ok(Deleted {}) => return Ok(()),
-                Err(fault) => fault,
-            };
+            let fault =
+                match tried.and_then(|done| answer::json(&done.headers, &done.body, &shown(&call.url))) {
+                    Ok(Deleted {}) => return Ok(()),
+                    Err(fault) => fault,
+                };
             // An earlier try whose answer was lost has done it.
             if fault.error.kind() == Kind::NotFound && retry.unclear() {
                 return Ok(());
@@ -254,7 +257,10 @@ impl Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("base", &self.base.to_string()).field("identity", &self.identity).finish()
+        f.debug_struct("Client")
+            .field("base", &self.base.to_string())
+            .field("identity", &self.identity)
+            .finish()
     }
 }
 

@@ -31,8 +31,9 @@ impl Identity {
         if token.is_empty() {
             return Err(Error::new(Kind::Invalid, "the API token is empty"));
         }
-        let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-            .map_err(|_| Error::new(Kind::Invalid, "the API token has a character that a header cannot carry"))?;
+        let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
+            Error::new(Kind::Invalid, "the API token has a character that a header cannot carry")
+        })?;
         value.set_sensitive(true);
         Ok(Self::Bearer(value))
     }
@@ -66,16 +67,19 @@ impl Headers {
     /// # Errors
     /// `Invalid`: not of that form, or a header that the client sets itself. The text never shows the value.
     pub fn add(&mut self, line: &str) -> Result<()> {
-        let invalid = |problem: String| Error::new(Kind::Invalid, format!("{problem}; write it as `Name: value`"));
+        let invalid =
+            |problem: String| Error::new(Kind::Invalid, format!("{problem}; write it as `Name: value`"));
         let (name, value) =
             line.split_once(':').ok_or_else(|| invalid("a header without a colon".to_owned()))?;
         let name = name.trim();
-        let parsed = HeaderName::try_from(name).map_err(|_| invalid(format!("{name:?} is no header name")))?;
+        let parsed =
+            HeaderName::try_from(name).map_err(|_| invalid(format!("{name:?} is no header name")))?;
         if OURS.contains(&parsed) || parsed == autopgo_core::api::IDEMPOTENCY_KEY {
             return Err(Error::new(Kind::Invalid, format!("the header {name} is set by autopgo itself")));
         }
-        let mut value = HeaderValue::try_from(value.trim())
-            .map_err(|_| invalid(format!("the value of the header {name} has a character that it cannot carry")))?;
+        let mut value = HeaderValue::try_from(value.trim()).map_err(|_| {
+            invalid(format!("the value of the header {name} has a character that it cannot carry"))
+        })?;
         value.set_sensitive(true);
         self.0.append(parsed, value);
         Ok(())

@@ -30,4 +30,4 @@ pub mod host;
 pub mod store;
 
 pub mod server;
-// pub mod worker; -- back when rules.rs has Rules
+pub mod worker;

@@ -59,7 +59,10 @@ impl From<Error> for Failure {
             }
             // Refused was this server, by what it stands on: the client can neither cause nor mend it.
             Kind::Denied => {
-                tracing::error!(error = error.chain(), "a request failed: the server's credentials were refused");
+                tracing::error!(
+                    error = error.chain(),
+                    "a request failed: the server's credentials were refused"
+                );
                 return Self::new(
                     StatusCode::BAD_GATEWAY,
                     "the server was refused by its store or bus; its log says more under this answer's x-request-id",
@@ -110,7 +113,8 @@ mod tests {
             (Kind::Unavailable, 503),
             (Kind::Unusable, 400),
         ] {
-            let error = Error::new(kind, "reading secret/key").because(std::io::Error::other("password=1234"));
+            let error =
+                Error::new(kind, "reading secret/key").because(std::io::Error::other("password=1234"));
             let failure = Failure::from(error);
             assert_eq!(failure.status.as_u16(), status, "{kind:?}");
             assert!(!failure.message.contains("1234"), "{kind:?}: {}", failure.message);

@@ -36,15 +36,19 @@ impl Room {
 /// free again when the answer was sent, because until then its bytes are in memory.
 pub(crate) async fn admit(State(Room(room)): State<Room>, request: Request, next: Next) -> Response {
     let Ok(place) = room.try_acquire_owned() else {
-        return Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the server has too many requests at once; try again")
-            .retry_after(SOON)
-            .into_response();
+        return Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server has too many requests at once; try again",
+        )
+        .retry_after(SOON)
+        .into_response();
     };
     match timeout(LONGEST, next.run(request)).await {
         Ok(response) => response.map(|body| Tail::on(body, place)),
         Err(_) => {
             tracing::error!(limit_ms = LONGEST.as_millis(), "a request took too long and was given up");
-            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the server took too long; try again").into_response()
+            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the server took too long; try again")
+                .into_response()
         }
     }
 }

@@ -160,7 +160,9 @@ mod tests {
             headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(given.as_bytes()).expect("a header"));
             request_id(&headers).to_str().expect("text").to_owned()
         };
-        for kept in ["a", "LV7fzho-PHcEJPw=", "Root=1-67891233-abcdef012345678912345678", &"x".repeat(LONGEST)] {
+        for kept in
+            ["a", "LV7fzho-PHcEJPw=", "Root=1-67891233-abcdef012345678912345678", &"x".repeat(LONGEST)]
+        {
             assert_eq!(id(kept), kept);
         }
         for replaced in ["", "a b", "a\tb", "caf\u{e9}", "\"", &"x".repeat(LONGEST + 1)] {
@@ -171,7 +173,11 @@ mod tests {
 
     #[test]
     fn a_logged_path_is_short_and_obeyed_by_no_terminal() {
-        let line = Line::begin(&HeaderValue::from_static("1"), &Method::GET, &format!("/a\u{202e}b{}", "x".repeat(999)));
+        let line = Line::begin(
+            &HeaderValue::from_static("1"),
+            &Method::GET,
+            &format!("/a\u{202e}b{}", "x".repeat(999)),
+        );
         assert!(line.path.starts_with("/a\\u{202e}bxxx"), "{}", line.path);
         assert_eq!(line.path.len(), LONGEST);
     }

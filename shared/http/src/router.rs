@@ -22,13 +22,13 @@ pub fn router(server: Server, checks: Checks) -> Router {
     let api = Router::new()
         .route(api::PROFILES, get(list::list))
         .route("/api/profile/", any(name::none))
-        .route(
-            "/api/profile/{app}",
-            get(download::download).post(upload::upload).delete(delete::delete),
-        )
+        .route("/api/profile/{app}", get(download::download).post(upload::upload).delete(delete::delete))
         .layer(from_fn_with_state(room, admit))
         .with_state(server);
-    finished(api.merge(health::routes(checks)), "/api/profile, /api/profile/{app}, /api/health and /api/ready")
+    finished(
+        api.merge(health::routes(checks)),
+        "/api/profile, /api/profile/{app}, /api/health and /api/ready",
+    )
 }
 
 /// `routes` with what every router of ours has around them: an answer to unknown paths and methods, ids, log lines.
@@ -43,7 +43,10 @@ pub(crate) fn finished(routes: Router, served: &'static str) -> Router {
     let wrong = |method: Method| async move {
         // A method is any word of the client's; its characters are those of a token, its length is not bounded.
         let method: String = method.as_str().chars().take(20).collect();
-        Failure::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not possible here; see the allow header"))
+        Failure::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            format!("{method} is not possible here; see the allow header"),
+        )
     };
     routes.method_not_allowed_fallback(wrong).fallback(unknown).layer(from_fn(observe))
 }

@@ -1,1 +1,8 @@
-//! What the stories share: where things are, a server of one's own, and waiting with a deadline.
+//! What the stories share: where things are, the command as a process of its own, profiles made to measure, and
+//! waiting with a deadline.
+
+pub mod paths;
+pub mod process;
+pub mod profile;
+pub mod skip;
+pub mod wait;

@@ -33,7 +33,8 @@ pub(super) fn parse(bytes: &[u8], name: &str, app: Option<&App>) -> Result<Confi
             let unknown = entry.unknown.join(", ");
             config.oddities.push(format!("{name}:{at}: unknown fields are ignored: {unknown}"));
         }
-        let target = entry.target(at, app).map_err(|(at, error)| error.during(format_args!("{name}:{at}")))?;
+        let target =
+            entry.target(at, app).map_err(|(at, error)| error.during(format_args!("{name}:{at}")))?;
         let target = Arc::new(target);
         if listed.insert(Arc::clone(&target)) {
             config.targets.push(target);
@@ -60,7 +61,9 @@ impl Entry {
         let app = match (&self.app, app) {
             (Some(name), _) if !name.is_empty() => App::parse(name).map_err(|error| (name.at, error))?,
             (_, Some(app)) => app.clone(),
-            (_, None) => return Err(missing("the target has no \"app\"; give it one, or all of them by --app")),
+            (_, None) => {
+                return Err(missing("the target has no \"app\"; give it one, or all of them by --app"));
+            }
         };
         let address = self.address.ok_or_else(|| missing("the target has no \"address\""))?;
         let path = self.path.as_ref().map_or("", |path| path.as_str());
@@ -128,7 +131,10 @@ mod tests {
           }
         ]"#;
         let config = parse(text.as_bytes(), "config.json", Some(&app())).expect("good");
-        assert_eq!(config.targets, [Arc::new(Target::new("http://localhost:5000", "", app()).expect("good"))]);
+        assert_eq!(
+            config.targets,
+            [Arc::new(Target::new("http://localhost:5000", "", app()).expect("good"))]
+        );
         assert!(config.oddities.is_empty());
     }
 
@@ -136,7 +142,8 @@ mod tests {
     fn each_target_may_name_its_app() {
         let text = r#"[{"address": "http://a:1", "app": "one"}, {"Address": "http://a:1", "app": null}, {"address": "http://b", "app": ""},]"#;
         let config = parse(text.as_bytes(), "c", Some(&app())).expect("good");
-        let listed: Vec<_> = config.targets.iter().map(|target| format!("{} {target}", target.app())).collect();
+        let listed: Vec<_> =
+            config.targets.iter().map(|target| format!("{} {target}", target.app())).collect();
         assert_eq!(
             listed,
             [
@@ -169,13 +176,22 @@ mod tests {
             ("", "c.json:1:1: there is no JSON in it"),
             ("<html>", "c.json:1:1: "),
             ("{}", "c.json:1:1: invalid type: map, expected a sequence"),
-            ("[\"http://a\"]", "c.json:1:2: invalid type: string \"http://a\", expected a target: {\"address\""),
+            (
+                "[\"http://a\"]",
+                "c.json:1:2: invalid type: string \"http://a\", expected a target: {\"address\"",
+            ),
             ("[\n {}]", "c.json:2:2: the target has no \"app\"; give it one, or all of them by --app"),
             ("[\n {\"app\": \"a\"}]", "c.json:2:2: the target has no \"address\""),
-            ("[{\"app\": \"a\", \"address\": 5}]", "c.json:1:26: invalid type: integer `5`, expected a string"),
+            (
+                "[{\"app\": \"a\", \"address\": 5}]",
+                "c.json:1:26: invalid type: integer `5`, expected a string",
+            ),
             ("[{\"app\": \"A\"}]", "c.json:1:10: the application name has 'A' in it"),
             ("[{\"app\": \"a\",\n\"address\": \"a:1\"}]", "c.json:2:12: the address \"a:1\" has no http://"),
-            ("[{\"app\": \"a\", \"address\": \"http://a\",\n\"path\": \"/#x\"}]", "c.json:2:9: the path has a fragment"),
+            (
+                "[{\"app\": \"a\", \"address\": \"http://a\",\n\"path\": \"/#x\"}]",
+                "c.json:2:9: the path has a fragment",
+            ),
             ("[{\"app\": \"a\",\n \"App\": \"b\"}]", "c.json:1:2: the target has two fields \"App\""),
             ("[{\"address\": \"http://a\"}", "c.json:1:1: "),
         ] {

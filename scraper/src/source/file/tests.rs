@@ -20,9 +20,11 @@ impl Watched {
     async fn start(look_every: Duration, text: &str) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         fs::write(folder.path().join("scrape.json"), text).expect("written");
-        let mut source = File::open(&folder.path().join("scrape.json"), App::parse("all").ok()).await.expect("good");
+        let mut source =
+            File::open(&folder.path().join("scrape.json"), App::parse("all").ok()).await.expect("good");
         source.look_every = look_every;
-        let (source, (sender, mut targets)) = (std::sync::Arc::new(source), watch::channel(Targets::default()));
+        let (source, (sender, mut targets)) =
+            (std::sync::Arc::new(source), watch::channel(Targets::default()));
         let watching = std::sync::Arc::clone(&source);
         let task = tokio::spawn(async move { watching.watch(sender).await });
         timeout(PATIENCE, targets.changed()).await.expect("in time").expect("a set");
@@ -73,12 +75,24 @@ async fn a_change_is_taken_and_a_broken_one_is_not() {
     watched.health(false).await;
     assert_eq!(watched.now(), ["http://b/x"]);
     let error = watched.source.check().await.expect_err("broken");
-    assert!(error.what().contains("the 1 targets before it stay") && !error.what().contains("scrape.json"), "{error}");
-    assert!(error.chain().contains("scrape.json:1:14: the address \"b\" has no http://"), "{}", error.chain());
+    assert!(
+        error.what().contains("the 1 targets before it stay") && !error.what().contains("scrape.json"),
+        "{error}"
+    );
+    assert!(
+        error.chain().contains("scrape.json:1:14: the address \"b\" has no http://"),
+        "{}",
+        error.chain()
+    );
 
     fs::remove_file(watched.folder.path().join("scrape.json")).expect("removed");
     let gone = async {
-        while !watched.source.check().await.is_err_and(|error| error.chain().contains("reading the config file")) {
+        while !watched
+            .source
+            .check()
+            .await
+            .is_err_and(|error| error.chain().contains("reading the config file"))
+        {
             tokio::task::yield_now().await;
         }
     };
@@ -86,7 +100,7 @@ async fn a_change_is_taken_and_a_broken_one_is_not() {
     assert_eq!(watched.now(), ["http://b/x"]);
 
     watched.write("[]");
-    assert_eq!(watched.changed().await, [String::new(); 0]);
+    assert_eq!(watched.changed().await, Vec::<String>::new());
     watched.health(true).await;
 }
 
@@ -110,7 +124,11 @@ async fn what_cannot_be_opened() {
     let open = async |path: &Path| File::open(path, None).await.err().expect("refused");
     let error = open(&folder.path().join("missing.json")).await;
     assert_eq!(error.kind(), Kind::NotFound);
-    assert!(error.chain().contains("missing.json: ") && error.chain().contains("os error 2"), "{}", error.chain());
+    assert!(
+        error.chain().contains("missing.json: ") && error.chain().contains("os error 2"),
+        "{}",
+        error.chain()
+    );
     assert_eq!(open(folder.path()).await.kind(), Kind::Invalid);
     let large = folder.path().join("large.json");
     fs::File::create(&large).and_then(|file| file.set_len(LARGEST + 1)).expect("a large file");

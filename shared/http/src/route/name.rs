@@ -17,7 +17,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     /// 400 for what is no name once its percent-encoding is undone: `%2f` is a slash, and no name has one.
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let Path(name) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| {
-            Failure::new(StatusCode::BAD_REQUEST, "the application name is not UTF-8 once its percent-encoding is undone")
+            Failure::new(
+                StatusCode::BAD_REQUEST,
+                "the application name is not UTF-8 once its percent-encoding is undone",
+            )
         })?;
         Ok(Self(App::parse(&name)?))
     }

@@ -7,10 +7,10 @@
 use autopgo_core::api::{IDEMPOTENCY_KEY, Uploaded};
 use autopgo_core::server::Server;
 use axum::Json;
-use axum::extract::State;
-use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{FromRequestParts, State};
+use axum::http::header::CONTENT_ENCODING;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 
 use super::name::Named;
 use crate::fail::Failure;
@@ -20,14 +20,44 @@ use crate::guard::body::Whole;
 pub(crate) async fn upload(
     State(server): State<Server>,
     Named(app): Named,
+    _: Readable,
     headers: HeaderMap,
-    whole: Encoded,
+    Whole(body): Whole,
 ) -> Result<(StatusCode, Json<Uploaded>), Failure> {
-    let idempotency_key = headers
-        .get(IDEMPOTENCY_KEY)
-        .map(|key| key.to_str())
-        .transpose()
-        .map_err(|_| Failure::new(StatusCode::BAD_REQUEST, "the Idempotency-Key is no UUID version 7"))?;
-    let key = server.upload(&app, whole.0, idempotency_key).await?;
+    let idempotency_key = match headers.get(IDEMPOTENCY_KEY) {
+        Some(key) => Some(key.to_str().map_err(|_| bad_key())?),
+        None => None,
+    };
+    let key = server.upload(&app, body, idempotency_key).await?;
     Ok((StatusCode::CREATED, Json(Uploaded { key: key.to_string() })))
+}
+
+fn bad_key() -> Failure {
+    Failure::new(
+        StatusCode::BAD_REQUEST,
+        "the Idempotency-Key is no UUID version 7; make a fresh one for each upload",
+    )
+}
+
+/// A body in no encoding that would have to be undone, asked before any of it is read.
+pub(crate) struct Readable;
+
+impl<S: Send + Sync> FromRequestParts<S> for Readable {
+    type Rejection = Failure;
+
+    /// # Errors
+    /// 415 for anything but gzip.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let readable = |encoding: &str| {
+            ["", "identity", "gzip", "x-gzip"].contains(&encoding.to_ascii_lowercase().as_str())
+        };
+        let encodings = parts.headers.get_all(CONTENT_ENCODING);
+        if encodings.iter().all(|value| value.to_str().is_ok_and(|encoding| readable(encoding.trim()))) {
+            return Ok(Self);
+        }
+        Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the Content-Encoding is not one that this server undoes; send the profile as it is, gzip or not",
+        ))
+    }
 }

@@ -1,0 +1,180 @@
+//! The commands that talk to the API.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use autopgo_client::{Client, Headers, Identity, Options, Patience};
+use autopgo_core::app::App;
+use autopgo_core::duration::GoDuration;
+use autopgo_core::error::{Error, Kind, Result};
+use clap::builder::BoolishValueParser;
+use clap::{ArgGroup, Args};
+
+/// The variable that holds an API token. There is no flag for it: a command line can be seen by every user of a machine.
+const TOKEN: &str = "AUTOPGO_API_TOKEN";
+
+/// How long a person or a build waits for a server that is not there.
+const UNREACHABLE: Duration = Duration::from_secs(3);
+
+/// What every command that talks to the API takes.
+#[derive(Args, Debug)]
+pub struct Api {
+    /// The server's base URL; a path in it (https://host/prod) is kept
+    #[arg(long, short = 'u', env = "AUTOPGO_API_URL", default_value = "http://localhost:8080", value_name = "URL")]
+    pub api_url: String,
+
+    /// A file with the API token to send; the variable AUTOPGO_API_TOKEN can hold the token itself
+    #[arg(long, env = "AUTOPGO_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// A further header for every request, as `Name: value`; may be given more than once, in the variable one a line
+    #[arg(long, env = "AUTOPGO_HEADER", value_name = "HEADER", value_delimiter = '\n')]
+    pub header: Vec<String>,
+
+    /// The longest silence of the server; a transfer that moves is never cut off
+    #[arg(long, env = "AUTOPGO_TIMEOUT", default_value = "60s", value_name = "DURATION", value_parser = positive)]
+    pub timeout: GoDuration,
+}
+
+/// The answer in JSON, for scripts.
+#[derive(Args, Debug)]
+pub struct Json {
+    /// Write the result as JSON
+    #[arg(long, env = "AUTOPGO_JSON", num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    #[arg(hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+}
+
+impl Api {
+    /// A client that gives up soon where nobody is, as somebody waits for it.
+    ///
+    /// # Errors
+    /// `Invalid`: a bad URL, header or token, or a token file that cannot be read.
+    pub fn client(&self) -> Result<Client> {
+        self.client_with(Patience { unreachable: UNREACHABLE, ..Patience::default() })
+    }
+
+    /// A client that goes on trying as `patience` has it.
+    ///
+    /// # Errors
+    /// As [`Api::client`].
+    pub fn client_with(&self, patience: Patience) -> Result<Client> {
+        let mut headers = Headers::default();
+        for line in self.header.iter().filter(|line| !line.trim().is_empty()) {
+            headers.add(line)?;
+        }
+        let options = Options { timeout: self.timeout.0, identity: self.identity()?, headers, patience };
+        Client::new(&self.api_url, options)
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        if let Some(file) = &self.token_file {
+            let token = std::fs::read_to_string(file).map_err(|error| {
+                Error::new(Kind::Invalid, format!("reading the token file {}", file.display())).because(error)
+            })?;
+            return Identity::bearer(&token)
+                .map_err(|error| error.during(format_args!("the token file {}", file.display())));
+        }
+        match std::env::var(TOKEN) {
+            Ok(token) if !token.is_empty() => Identity::bearer(&token).map_err(|error| error.during(TOKEN)),
+            Ok(_) | Err(std::env::VarError::NotPresent) => Ok(Identity::Open),
+            Err(error) => Err(Error::new(Kind::Invalid, TOKEN).because(error)),
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct Upload {
+    /// The profile; `-` is standard input
+    #[arg(value_name = "PROFILE")]
+    pub profile: PathBuf,
+
+    /// The application that the profile is of
+    #[arg(long, short = 'a', env = "AUTOPGO_APP", value_name = "APP")]
+    pub app: App,
+
+    #[command(flatten)]
+    pub api: Api,
+
+    #[command(flatten)]
+    pub output: Json,
+}
+
+#[derive(Args, Debug)]
+pub struct Download {
+    /// The application
+    #[arg(value_name = "APP")]
+    pub app: App,
+
+    /// Where to write the profile; `-` is standard output. A file that is there is replaced as a whole or not at all
+    #[arg(long, short = 'o', env = "AUTOPGO_OUTPUT", default_value = "default.pgo", value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// Ask for the compacted form: far smaller, and the compiler makes the same binary of it
+    #[arg(long, env = "AUTOPGO_DOWNLOAD_COMPACT", num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    #[arg(hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    pub compact: bool,
+
+    /// Succeed without writing anything when there is no profile yet
+    #[arg(long, env = "AUTOPGO_ALLOW_MISSING", num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    #[arg(hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    pub allow_missing: bool,
+
+    #[command(flatten)]
+    pub api: Api,
+
+    #[command(flatten)]
+    pub json: Json,
+}
+
+#[derive(Args, Debug)]
+pub struct List {
+    #[command(flatten)]
+    pub api: Api,
+
+    #[command(flatten)]
+    pub output: Json,
+}
+
+#[derive(Args, Debug)]
+pub struct Delete {
+    /// The application
+    #[arg(value_name = "APP")]
+    pub app: App,
+
+    #[command(flatten)]
+    pub api: Api,
+
+    #[command(flatten)]
+    pub output: Json,
+}
+
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("which").args(["older_than", "larger_than"]).required(true).multiple(true)))]
+pub struct Clean {
+    /// Delete a profile that nothing was merged into for this long, such as 720h
+    #[arg(long, short = 'd', env = "AUTOPGO_OLDER_THAN", value_name = "DURATION")]
+    pub older_than: Option<GoDuration>,
+
+    /// Delete a profile of this many bytes or more
+    #[arg(long, short = 's', env = "AUTOPGO_LARGER_THAN", value_name = "BYTES")]
+    pub larger_than: Option<u64>,
+
+    #[command(flatten)]
+    pub api: Api,
+
+    #[command(flatten)]
+    pub output: Json,
+}
+
+/// A duration above zero.
+pub fn positive(text: &str) -> Result<GoDuration> {
+    let duration: GoDuration = text.parse()?;
+    if duration.0.is_zero() {
+        return Err(Error::new(Kind::Invalid, "it must be above zero, such as 30s"));
+    }
+    Ok(duration)
+}

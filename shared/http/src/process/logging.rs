@@ -1,0 +1,146 @@
+//! Logs: on standard error, as text for people and as JSON lines for machines.
+//!
+//! A JSON line is flat: `timestamp` (RFC 3339, UTC), `level`, `target`, `message`, and the event's own fields, whose
+//! names may have dots. What is logged about a request is inside `span`, which has its `request.id`.
+
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::str::FromStr;
+
+use autopgo_core::error::{Error, Kind, Result};
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
+
+/// From which level on events are logged (`--log-level`, `AUTOPGO_LOG_LEVEL`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// Everything that helps to find out why.
+    Debug,
+    /// What happens: a line a request, a merge, a round of scraping.
+    #[default]
+    Info,
+    /// What somebody should look at some day.
+    Warn,
+    /// What somebody should look at now.
+    Error,
+}
+
+/// How events are written (`--log-format`, `AUTOPGO_LOG_FORMAT`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A line for people, with colours on a terminal unless `NO_COLOR` is set.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Text if standard error is a terminal, JSON otherwise.
+impl Default for Format {
+    fn default() -> Self {
+        if io::stderr().is_terminal() { Self::Text } else { Self::Json }
+    }
+}
+
+/// Sends every event of this process from `level` on to standard error, and panics too, as events.
+///
+/// # Errors
+/// `Internal` if this process logs already.
+pub fn init(level: Level, format: Format) -> Result<()> {
+    subscriber(level, format, io::stderr().is_terminal(), io::stderr)
+        .try_init()
+        .map_err(|error| Error::new(Kind::Internal, "starting the log").because(error))?;
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        let what = panic.payload_as_str().unwrap_or("no text");
+        let backtrace = std::backtrace::Backtrace::capture();
+        let backtrace =
+            (backtrace.status() == std::backtrace::BacktraceStatus::Captured).then(|| backtrace.to_string());
+        tracing::error!(at, backtrace, "a panic, which is a bug: {what}");
+    }));
+    Ok(())
+}
+
+fn subscriber<W>(level: Level, format: Format, terminal: bool, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let level = level.filter();
+    // What libraries say at `debug` drowns what this program says, and some print headers there.
+    let filter = Targets::new().with_target("autopgo", level).with_default(level.min(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines = match format {
+        Format::Json => {
+            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
+        }
+        // The default asks `NO_COLOR`.
+        Format::Text if terminal => lines.with_target(false).boxed(),
+        Format::Text => lines.with_target(false).with_ansi(false).boxed(),
+    };
+    Registry::default().with(lines.with_filter(filter))
+}
+
+impl Level {
+    /// What `--log-level` takes.
+    pub const NAMES: [&'static str; 4] = ["debug", "info", "warn", "error"];
+
+    fn filter(self) -> LevelFilter {
+        match self {
+            Self::Debug => LevelFilter::DEBUG,
+            Self::Info => LevelFilter::INFO,
+            Self::Warn => LevelFilter::WARN,
+            Self::Error => LevelFilter::ERROR,
+        }
+    }
+}
+
+impl Format {
+    /// What `--log-format` takes.
+    pub const NAMES: [&'static str; 2] = ["text", "json"];
+}
+
+impl FromStr for Level {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "debug" => Ok(Self::Debug),
+            "info" => Ok(Self::Info),
+            "warn" => Ok(Self::Warn),
+            "error" => Ok(Self::Error),
+            _ => Err(unknown("level", name, &Self::NAMES)),
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(unknown("format", name, &Self::NAMES)),
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAMES[*self as usize])
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAMES[*self as usize])
+    }
+}
+
+fn unknown(what: &str, name: &str, names: &[&str]) -> Error {
+    Error::new(Kind::Invalid, format!("{name:?} is no log {what}; use {}", names.join(", ")))
+}

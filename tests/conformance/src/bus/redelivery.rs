@@ -1,0 +1,103 @@
+//! At least once: whatever happens to a consumer, the message comes back.
+
+use std::time::Duration;
+
+use futures_util::future::select_all;
+
+use super::{Harness, body, drain, is_quiet, publish, receive, wait_for};
+use crate::verdict::{Verdict, ensure};
+
+pub(super) async fn a_nacked_message_comes_back(harness: &dyn Harness) -> Verdict {
+    let (subscription, topic) = (harness.subscription().await?, harness.topic().await?);
+    publish(&*topic, ["1"]).await?;
+    let (first, _) = wait_for(&*subscription, "1").await?;
+    subscription.nack(&first).await?;
+    let (second, _) = wait_for(&*subscription, "1").await?;
+    subscription.nack(&second).await?;
+    let (third, _) = wait_for(&*harness.subscription().await?, "1").await?;
+    subscription.ack(&third).await?;
+    is_quiet(&*subscription, harness.facts()).await
+}
+
+pub(super) async fn a_message_comes_back_after_a_lost_ack(harness: &dyn Harness) -> Verdict {
+    let (subscription, topic) = (harness.subscription().await?, harness.topic().await?);
+    publish(&*topic, ["1"]).await?;
+    receive(&*subscription, 1).await?;
+    // Its ack never gets through. Meanwhile it is nobody else's.
+    let (again, took) = wait_for(&*subscription, "1").await?;
+    let least = harness.facts().ack_deadline / 2;
+    ensure(took >= least, || format!("it was given to two consumers at once: again after {took:?}"))?;
+    subscription.ack(&again).await?;
+    is_quiet(&*subscription, harness.facts()).await
+}
+
+pub(super) async fn a_dropped_consumer_loses_nothing(harness: &dyn Harness) -> Verdict {
+    let topic = harness.topic().await?;
+    let (dropped, stays) = (harness.subscription().await?, harness.subscription().await?);
+    publish(&*topic, ["1", "2", "3"]).await?;
+    receive(&*dropped, 2).await?;
+    drop(dropped);
+    drain(&*stays, &["1", "2", "3"]).await
+}
+
+/// Of three that wait, one takes the message and is gone, and so is the one that might have stood in for it.
+pub(super) async fn a_message_comes_back_to_whoever_still_waits(harness: &dyn Harness) -> Verdict {
+    let topic = harness.topic().await?;
+    let (one, two, three) =
+        (harness.subscription().await?, harness.subscription().await?, harness.subscription().await?);
+    let mut waiting = vec![one.receive(1), two.receive(1), three.receive(1)];
+    for receive in &mut waiting {
+        let early = futures_util::poll!(receive);
+        ensure(early.is_pending(), || "something came from nothing".to_owned())?;
+    }
+    publish(&*topic, ["1"]).await?;
+    let (taken, _, mut left) = select_all(waiting).await;
+    ensure(body(&taken?[0]) == "1", || "another message came".to_owned())?;
+    for receive in &mut left {
+        let again = futures_util::poll!(receive);
+        ensure(again.is_pending(), || "the message came to two consumers at once".to_owned())?;
+    }
+    drop(left.remove(0));
+    let back = left.remove(0).await?;
+    ensure(body(&back[0]) == "1", || "another message came back".to_owned())?;
+    three.ack(&back[0]).await.map_err(Into::into)
+}
+
+pub(super) async fn a_dropped_receive_loses_nothing(harness: &dyn Harness) -> Verdict {
+    let (subscription, topic) = (harness.subscription().await?, harness.topic().await?);
+    let bodies: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+    for body in &bodies {
+        // Dropped while it waits, and dropped between the news that there is something and the look at it.
+        let soon = Duration::from_millis(1);
+        tokio::time::timeout(soon, subscription.receive(1)).await.map_or(Ok(Vec::new()), |batch| batch)?;
+        let mut waiting = subscription.receive(10);
+        let _ = futures_util::poll!(&mut waiting);
+        publish(&*topic, [body.as_str()]).await?;
+        drop(waiting);
+    }
+    let wanted: Vec<&str> = bodies.iter().map(String::as_str).collect();
+    drain(&*subscription, &wanted).await
+}
+
+pub(super) async fn poison_blocks_nothing(harness: &dyn Harness) -> Verdict {
+    let (subscription, topic) = (harness.subscription().await?, harness.topic().await?);
+    let good: Vec<String> = (0..30).map(|n| n.to_string()).collect();
+    publish(&*topic, ["poison"]).await?;
+    publish(&*topic, good.iter().map(String::as_str)).await?;
+    let mut left: Vec<&str> = good.iter().map(String::as_str).collect();
+    while !left.is_empty() {
+        for delivery in receive(&*subscription, 4).await? {
+            match body(&delivery).as_str() {
+                "poison" => subscription.nack(&delivery).await?,
+                body => {
+                    left.retain(|good| *good != body);
+                    subscription.ack(&delivery).await?;
+                }
+            }
+        }
+    }
+    // Nor is it lost itself.
+    let (poison, _) = wait_for(&*subscription, "poison").await?;
+    subscription.ack(&poison).await?;
+    is_quiet(&*subscription, harness.facts()).await
+}

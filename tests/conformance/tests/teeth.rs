@@ -1,0 +1,393 @@
+//! Laws are tests of other crates' code, so here is the test of the laws: stores and buses, each with one fault, and
+//! the laws that must find it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use autopgo_conformance::{Gap, blobs, bus};
+use autopgo_core::clock::System;
+use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::memory::blobs::MemoryBlobs;
+use autopgo_core::memory::bus::MemoryBus;
+use autopgo_core::port::blobs::{Blobs, Entry, Object, Stat, Version, When};
+use autopgo_core::port::bus::{Delivery, Message, Subscription, Topic};
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt};
+
+/// What is wrong with a store.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    WritesUnconditionally,
+    CreatesByIs,
+    ConflictIsInternal,
+    LooksThenWrites,
+    KeepsVersions,
+    AfterIsInclusive,
+    AfterIsIgnored,
+    PrefixIsAFolder,
+    OnePageOnly,
+    FolderOrder,
+    DeletesFail,
+    CopiesNothing,
+    CopyCreates,
+    LimitIsOneMore,
+    CutsTheLarge,
+    EmptyIsNone,
+    StatLags,
+    StripsSlashes,
+    DeleteIsPrefix,
+    CheckLeavesAFile,
+}
+
+struct Faulty {
+    fault: Fault,
+    inner: Arc<MemoryBlobs>,
+}
+
+#[async_trait]
+impl Blobs for Faulty {
+    async fn read(&self, key: &str, limit: u64) -> Result<Option<Object>> {
+        let limit = if self.fault == Fault::LimitIsOneMore { limit + 1 } else { limit };
+        let object = self.inner.read(self.key(key), limit).await?;
+        Ok(object
+            .filter(|object| self.fault != Fault::EmptyIsNone || !object.bytes.is_empty())
+            .map(|object| Object { version: self.version(object.version), ..object }))
+    }
+
+    async fn stat(&self, key: &str) -> Result<Option<Stat>> {
+        let stat = self.inner.stat(self.key(key)).await?;
+        let lag = u64::from(self.fault == Fault::StatLags);
+        Ok(stat.map(|stat| Stat { version: self.version(stat.version), size: stat.size + lag, ..stat }))
+    }
+
+    async fn write(&self, key: &str, mut bytes: Bytes, when: When) -> Result<Version> {
+        if self.fault == Fault::CutsTheLarge {
+            bytes.truncate(5 << 20);
+        }
+        let when = match (self.fault, when) {
+            (Fault::WritesUnconditionally | Fault::KeepsVersions, _) => When::Always,
+            (Fault::CreatesByIs, When::Is(_)) if self.inner.stat(key).await?.is_none() => When::Always,
+            (Fault::LooksThenWrites, when) => {
+                let now = self.inner.stat(key).await?.map(|stat| stat.version);
+                let holds = match &when {
+                    When::Always => true,
+                    When::Absent => now.is_none(),
+                    When::Is(version) => now.as_ref() == Some(version),
+                };
+                if !holds {
+                    return Err(Error::new(Kind::Conflict, "written meanwhile"));
+                }
+                tokio::task::yield_now().await;
+                When::Always
+            }
+            (_, when) => when,
+        };
+        let written = self.inner.write(self.key(key), bytes, when).await;
+        match written {
+            Err(error) if self.fault == Fault::ConflictIsInternal => {
+                Err(Error::new(Kind::Internal, error.what()))
+            }
+            written => Ok(self.version(written?)),
+        }
+    }
+
+    async fn copy(&self, from: &str, to: &str) -> Result<bool> {
+        match self.fault {
+            Fault::CopiesNothing => Ok(self.inner.stat(from).await?.is_some()),
+            Fault::CopyCreates if self.inner.stat(from).await?.is_none() => {
+                self.inner.write(to, Bytes::new(), When::Always).await.map(|_| true)
+            }
+            _ => self.inner.copy(self.key(from), self.key(to)).await,
+        }
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
+        match self.fault {
+            Fault::DeletesFail if self.inner.stat(key).await?.is_none() => {
+                Err(Error::new(Kind::NotFound, "there is no such object"))
+            }
+            Fault::DeleteIsPrefix => {
+                let keys: Vec<_> = self.inner.list(key, None).collect().await;
+                for entry in keys {
+                    self.inner.delete(&entry?.key).await?;
+                }
+                Ok(())
+            }
+            _ => self.inner.delete(self.key(key)).await,
+        }
+    }
+
+    fn list(&self, prefix: &str, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
+        let all = self.inner.list("", None);
+        let (fault, prefix, after) = (self.fault, prefix.to_owned(), after.map(str::to_owned));
+        let first = match fault {
+            Fault::AfterIsIgnored => None,
+            _ => after,
+        };
+        let chosen = all.filter(move |entry| {
+            let key = entry.as_ref().map_or("", |entry| entry.key.as_str());
+            let folder = fault == Fault::PrefixIsAFolder && !prefix.is_empty() && !prefix.ends_with('/');
+            let within =
+                if folder { key.starts_with(&format!("{prefix}/")) } else { key.starts_with(&prefix) };
+            let behind = first
+                .as_deref()
+                .is_none_or(|after| key > after || (fault == Fault::AfterIsInclusive && key == after));
+            std::future::ready(within && behind)
+        });
+        match fault {
+            Fault::OnePageOnly => chosen.take(1000).boxed(),
+            Fault::FolderOrder => futures_util::stream::once(async move {
+                let mut entries: Vec<_> = chosen.collect().await;
+                entries.sort_by_key(|entry| {
+                    entry
+                        .as_ref()
+                        .map_or(Vec::new(), |entry| entry.key.split('/').map(str::to_owned).collect())
+                });
+                futures_util::stream::iter(entries)
+            })
+            .flatten()
+            .boxed(),
+            _ => chosen.boxed(),
+        }
+    }
+
+    async fn check(&self) -> Result<()> {
+        if self.fault == Fault::CheckLeavesAFile {
+            self.inner.write("probe", Bytes::new(), When::Always).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Faulty {
+    fn key<'a>(&self, key: &'a str) -> &'a str {
+        if self.fault == Fault::StripsSlashes { key.trim_end_matches('/') } else { key }
+    }
+
+    fn version(&self, version: Version) -> Version {
+        if self.fault == Fault::KeepsVersions { Version::new("1") } else { version }
+    }
+}
+
+#[async_trait]
+impl blobs::Harness for Faulty {
+    async fn open(&self) -> Result<Arc<dyn Blobs>> {
+        Ok(Arc::new(Self { fault: self.fault, inner: Arc::clone(&self.inner) }))
+    }
+
+    async fn missing(&self) -> Result<(Arc<dyn Blobs>, String)> {
+        Ok((self.open().await?, "nowhere".to_owned()))
+    }
+
+    fn gaps(&self) -> &[Gap] {
+        &[Gap { law: "a_missing_store_is_named", reason: "memory is always there" }]
+    }
+}
+
+async fn broken_blobs(fault: Fault) -> Vec<&'static str> {
+    let mut broken = Vec::new();
+    for law in blobs::LAWS {
+        let harness = Faulty { fault, inner: Arc::new(MemoryBlobs::new(Arc::new(System))) };
+        if blobs::prove(law, &harness).await.is_err() {
+            broken.push(*law);
+        }
+    }
+    broken
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_of_a_store_is_found() {
+    for (fault, found_by) in [
+        (Fault::WritesUnconditionally, "absent_creates_once"),
+        (Fault::CreatesByIs, "is_on_nothing_is_a_conflict"),
+        (Fault::ConflictIsInternal, "a_stale_version_is_a_conflict"),
+        (Fault::LooksThenWrites, "no_increment_is_lost"),
+        (Fault::KeepsVersions, "every_write_of_other_bytes_is_another_version"),
+        (Fault::AfterIsInclusive, "prefix_and_after_narrow_a_listing"),
+        (Fault::AfterIsIgnored, "a_listing_goes_past_a_page"),
+        (Fault::PrefixIsAFolder, "prefix_and_after_narrow_a_listing"),
+        (Fault::OnePageOnly, "a_listing_goes_past_a_page"),
+        (Fault::FolderOrder, "a_listing_is_in_the_order_of_bytes"),
+        (Fault::DeletesFail, "deleting_nothing_is_fine"),
+        (Fault::CopiesNothing, "a_copy_is_the_same_bytes"),
+        (Fault::CopyCreates, "copying_nothing_is_false"),
+        (Fault::LimitIsOneMore, "the_limit_of_a_read_is_exact"),
+        (Fault::CutsTheLarge, "a_large_object_is_whole"),
+        (Fault::EmptyIsNone, "an_empty_object_is_an_object"),
+        (Fault::StatLags, "a_look_agrees_with_a_read"),
+        (Fault::StripsSlashes, "nothing_there_is_none"),
+        (Fault::DeleteIsPrefix, "deleting_nothing_is_fine"),
+        (Fault::CheckLeavesAFile, "check_answers"),
+    ] {
+        let broken = broken_blobs(fault).await;
+        assert!(broken.contains(&found_by), "{fault:?} is found by {broken:?}");
+    }
+    assert_eq!(broken_blobs(Fault::None).await, [""; 0]);
+}
+
+/// What is wrong with a bus.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum BusFault {
+    None,
+    LosesWhenNacked,
+    LosesWhenUnsettled,
+    ToEverybody,
+    IgnoresMax,
+    EmptyBatches,
+    Reverses,
+    Wraps,
+    AcksNothing,
+    LateAckFails,
+    LosesEvery50th,
+    TakesOnCheck,
+}
+
+struct FaultyBus {
+    fault: BusFault,
+    inner: Arc<MemoryBus>,
+    published: AtomicU64,
+    own: bool,
+}
+
+const ACK_DEADLINE: Duration = Duration::from_millis(300);
+
+#[async_trait]
+impl Topic for FaultyBus {
+    async fn publish(&self, message: Message) -> Result<()> {
+        let n = self.published.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.fault == BusFault::LosesEvery50th && n.is_multiple_of(50) {
+            return Ok(());
+        }
+        let body = match self.fault {
+            BusFault::Wraps => format!("{{\"Message\": {:?}}}", message.body).into(),
+            _ => message.body,
+        };
+        self.inner.publish(Message { body, ..message }).await
+    }
+
+    async fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Subscription for FaultyBus {
+    async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
+        let max = if self.fault == BusFault::IgnoresMax { max + 10 } else { max };
+        if self.fault == BusFault::EmptyBatches {
+            let soon = tokio::time::timeout(Duration::from_millis(5), self.inner.receive(max)).await;
+            return soon.unwrap_or(Ok(Vec::new()));
+        }
+        let mut batch = self.inner.receive(max).await?;
+        match self.fault {
+            BusFault::Reverses => batch.reverse(),
+            BusFault::LosesWhenUnsettled => {
+                for delivery in &batch {
+                    self.inner.ack(delivery).await?;
+                }
+            }
+            BusFault::ToEverybody if !self.own => {
+                for delivery in &batch {
+                    let again = Message { body: delivery.body.clone(), key: String::new() };
+                    self.inner.publish(again).await?;
+                }
+            }
+            _ => {}
+        }
+        Ok(batch)
+    }
+
+    async fn ack(&self, delivery: &Delivery) -> Result<()> {
+        match self.fault {
+            BusFault::AcksNothing => Ok(()),
+            BusFault::LateAckFails
+                if delivery.receipt == "1" && self.published.fetch_add(1, Ordering::Relaxed) > 0 =>
+            {
+                Err(Error::new(Kind::NotFound, "the receipt is no longer valid"))
+            }
+            _ => self.inner.ack(delivery).await,
+        }
+    }
+
+    async fn nack(&self, delivery: &Delivery) -> Result<()> {
+        match self.fault {
+            BusFault::LosesWhenNacked => self.inner.ack(delivery).await,
+            _ => self.inner.nack(delivery).await,
+        }
+    }
+
+    async fn check(&self) -> Result<()> {
+        if self.fault == BusFault::TakesOnCheck {
+            let soon = tokio::time::timeout(Duration::from_millis(5), self.inner.receive(1)).await;
+            for delivery in soon.unwrap_or(Ok(Vec::new()))? {
+                self.inner.ack(&delivery).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FaultyBus {
+    fn end(&self) -> Arc<Self> {
+        let (fault, inner) = (self.fault, Arc::clone(&self.inner));
+        Arc::new(Self { fault, inner, published: AtomicU64::new(0), own: false })
+    }
+}
+
+#[async_trait]
+impl bus::Harness for FaultyBus {
+    async fn topic(&self) -> Result<Arc<dyn Topic>> {
+        Ok(self.end())
+    }
+
+    async fn subscription(&self) -> Result<Arc<dyn Subscription>> {
+        Ok(self.end())
+    }
+
+    async fn missing(&self) -> Result<(bus::Missing, String)> {
+        Ok((bus::Missing::Topic(self.end()), "nowhere".to_owned()))
+    }
+
+    fn facts(&self) -> bus::Facts {
+        bus::Facts { ordered_by_key: true, ack_deadline: ACK_DEADLINE, many: 500 }
+    }
+
+    fn gaps(&self) -> &[Gap] {
+        &[Gap { law: "a_missing_end_is_named", reason: "memory is always there" }]
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(4)
+    }
+}
+
+async fn is_found(fault: BusFault, law: &str) -> bool {
+    let inner = Arc::new(MemoryBus::new(Arc::new(System), ACK_DEADLINE));
+    let harness = FaultyBus { fault, inner, published: AtomicU64::new(0), own: true };
+    bus::prove(law, &harness).await.is_err()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_of_a_bus_is_found() {
+    for (fault, found_by) in [
+        (BusFault::LosesWhenNacked, "a_nacked_message_comes_back"),
+        (BusFault::LosesWhenUnsettled, "a_message_comes_back_after_a_lost_ack"),
+        (BusFault::LosesWhenUnsettled, "a_dropped_consumer_loses_nothing"),
+        (BusFault::ToEverybody, "consumers_share_the_work"),
+        (BusFault::IgnoresMax, "at_most_as_many_as_asked_for"),
+        (BusFault::EmptyBatches, "a_consumer_waits_for_what_comes"),
+        (BusFault::Reverses, "messages_of_a_key_keep_their_order"),
+        (BusFault::Wraps, "what_is_published_arrives"),
+        (BusFault::AcksNothing, "an_acked_message_stays_away"),
+        (BusFault::AcksNothing, "settling_twice_is_harmless"),
+        (BusFault::LateAckFails, "settling_twice_is_harmless"),
+        (BusFault::LosesEvery50th, "many_messages_all_arrive"),
+        (BusFault::TakesOnCheck, "check_answers"),
+    ] {
+        assert!(is_found(fault, found_by).await, "{fault:?} passes {found_by}");
+        assert!(!is_found(BusFault::None, found_by).await, "a good bus fails {found_by}");
+    }
+}

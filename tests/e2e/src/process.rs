@@ -1,0 +1,158 @@
+//! The `autopgo` command as a process of its own, as a person would run it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+
+use crate::paths::root;
+use crate::wait;
+
+/// The command, built as the README builds it. Cargo makes it anew only when a source has changed.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args(["build", "--quiet", "--package", "autopgo", "--message-format", "json"])
+            .current_dir(root())
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "autopgo cannot be built");
+        let messages = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
+        let executable = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let executable = executable.filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned())).last();
+        PathBuf::from(executable.expect("cargo names the executable"))
+    })
+}
+
+/// A call of the command, without any `AUTOPGO_*` of whoever runs the tests.
+pub fn autopgo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AUTOPGO_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Runs the command to its end.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn run(arguments: &[&str]) -> Output {
+    autopgo(arguments).output().expect("autopgo starts")
+}
+
+/// Runs the command to its end and gives its standard output.
+///
+/// # Panics
+/// When it fails.
+pub fn succeed(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A command that runs until it is stopped. Killed when it is dropped.
+pub struct Running {
+    child: Child,
+    log: tokio::task::JoinHandle<Vec<String>>,
+    /// The base URL of its HTTP API.
+    pub url: String,
+}
+
+impl Running {
+    /// Starts `command`, which listens at `address` when `GET /api/ready` answers there.
+    ///
+    /// # Panics
+    /// When it cannot be started, or is not ready in time.
+    pub async fn start(mut command: Command, address: SocketAddr) -> Self {
+        command.env("AUTOPGO_LOG_FORMAT", "json").stderr(Stdio::piped()).stdout(Stdio::null());
+        let mut child =
+            tokio::process::Command::from(command).kill_on_drop(true).spawn().expect("autopgo starts");
+        let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let log = tokio::spawn(collect(lines));
+        let url = format!("http://{address}");
+        let mut running = Self { child, log, url };
+        let ready = format!("{}/api/ready", running.url);
+        wait::until("autopgo is ready", async || {
+            if let Ok(Some(status)) = running.child.try_wait() {
+                panic!("autopgo ended with {status}");
+            }
+            reqwest::get(&ready).await.ok().filter(|answer| answer.status().is_success())
+        })
+        .await;
+        running
+    }
+
+    /// Ends it as a power cut would.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("killed");
+    }
+
+    /// Asks it to stop and gives its exit code and its log lines.
+    ///
+    /// # Panics
+    /// When it does not stop in time.
+    pub async fn stop(mut self) -> (Option<i32>, Vec<String>) {
+        let id = self.child.id().expect("it runs").to_string();
+        let kill = tokio::process::Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
+        assert!(kill.success());
+        let status = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
+        let status = status.expect("it stops within 30 s").expect("it can be waited for");
+        (status.code(), self.log.await.expect("the log"))
+    }
+
+    /// The most memory that it ever held, in bytes.
+    ///
+    /// # Panics
+    /// Where `/proc` does not tell.
+    pub fn peak_memory(&self) -> u64 {
+        let id = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("/proc");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("VmHWM");
+        let kib: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number");
+        kib * 1024
+    }
+}
+
+async fn collect(mut lines: tokio::io::Lines<BufReader<tokio::process::ChildStderr>>) -> Vec<String> {
+    let mut log = Vec::new();
+    while let Ok(Some(line)) = lines.next_line().await {
+        log.push(line);
+    }
+    log
+}
+
+/// An address on loopback that nobody listens at just now.
+///
+/// # Panics
+/// When there is none.
+pub fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address")
+}
+
+/// `autopgo local` over `data`, swept often, so that a story need not wait for minutes.
+pub async fn local(data: &Path, more: &[&str]) -> Running {
+    let address = free_address();
+    let port = address.port().to_string();
+    let data = data.to_str().expect("a UTF-8 path");
+    let mut arguments = vec!["local", "--port", &port, "--data-dir", data, "--sweep-every", "500ms", "--sweep-after", "1s"];
+    arguments.extend(more);
+    Running::start(autopgo(&arguments), address).await
+}

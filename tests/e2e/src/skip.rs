@@ -1,0 +1,26 @@
+//! What a machine lacks is skipped aloud: `tests/run` counts it, and fails where it is required.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+
+/// The Go toolchain that the stories use, or `None`, said aloud.
+pub fn go() -> Option<String> {
+    let go = std::env::var("AUTOPGO_TEST_GO").ok().filter(|go| !go.is_empty());
+    if go.is_none() {
+        say("go", "AUTOPGO_TEST_GO names no Go toolchain; `tests/run engine` provides one");
+    }
+    go
+}
+
+/// Says that something is skipped and why.
+///
+/// # Panics
+/// When the list of skips, which `tests/run` names, cannot be written: a skip that nobody counts would pass.
+#[expect(clippy::print_stderr, reason = "a skip is said aloud")]
+fn say(name: &str, why: &str) {
+    eprintln!("SKIP {name}: {why}");
+    if let Some(path) = std::env::var_os("AUTOPGO_TEST_SKIPS") {
+        let mut file = OpenOptions::new().create(true).append(true).open(path).expect("the list of skips");
+        writeln!(file, "{name}: {why}").expect("the list of skips");
+    }
+}
