@@ -1,6 +1,8 @@
 //! Takes one profile from one target, which may do whatever it likes: answer with an error, hang, drip, or send
 //! without end. Time and memory are bounded here.
 
+use std::error::Error as _;
+use std::iter::successors;
 use std::time::Duration;
 
 use autopgo_core::duration;
@@ -19,8 +21,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 const MARGIN: Duration = Duration::from_secs(15);
 /// Redirects that are followed, on the target's own host.
 const REDIRECTS: usize = 3;
-/// How much of an error's body is read, and how many characters of it are shown.
+/// How much of an error's body is read, for how long, and how many characters of it are shown.
 const EXCERPT_BYTES: usize = 2048;
+const EXCERPT_TIME: Duration = Duration::from_secs(1);
 const EXCERPT_CHARS: usize = 200;
 
 /// Asks targets for profiles.
@@ -61,7 +64,7 @@ impl Fetcher {
         let client = if is_loopback(&url) { &self.direct } else { &self.proxied };
         let whole = async {
             let answer =
-                client.get(url).send().await.map_err(|error| failed(error, "asking for a profile"))?;
+                client.get(url).send().await.map_err(|error| failed(&error, "asking for a profile"))?;
             if answer.status() != StatusCode::OK {
                 return Err(refused(answer).await);
             }
@@ -80,7 +83,7 @@ impl Fetcher {
             return Err(self.too_large(&format!("of {announced} bytes")));
         }
         let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| failed(error, "reading the profile"))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error, "reading the profile"))? {
             if (body.len() + chunk.len()) as u64 > self.limit {
                 return Err(self.too_large("that goes on"));
             }
@@ -131,13 +134,16 @@ fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
 async fn refused(mut answer: Response) -> Failure {
     let status = answer.status();
     let mut body = Vec::new();
-    // What is there of the body is enough; without any the status has to do.
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() >= EXCERPT_BYTES {
-            break;
+    let reading = async {
+        while let Ok(Some(chunk)) = answer.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() >= EXCERPT_BYTES {
+                break;
+            }
         }
-    }
+    };
+    // What is there of it by then is enough; without any the status has to do.
+    let _ = timeout(EXCERPT_TIME, reading).await;
     let mut what = format!("it answered {status}");
     if let Some(text) = excerpt(&body) {
         what.push_str(": ");
@@ -158,11 +164,11 @@ fn excerpt(body: &[u8]) -> Option<String> {
     Some(line.chars().filter(|char| !char.is_control()).take(EXCERPT_CHARS).collect())
 }
 
-/// What went wrong between us and the target. The URL is left out: it may carry a secret, and the log has the target.
-fn failed(error: reqwest::Error, doing: &str) -> Failure {
-    let error = error.without_url();
+/// What went wrong between us and the target, in the words of the innermost cause: those around it only repeat that a
+/// request failed, or where, and a URL may carry a secret.
+fn failed(error: &reqwest::Error, doing: &str) -> Failure {
     let (outcome, what) = if error.is_redirect() {
-        (Outcome::Refused, format!("{doing}: a redirect that is not followed"))
+        (Outcome::Refused, doing.to_owned())
     } else if error.is_timeout() {
         (Outcome::Timeout, format!("{doing}: no connection within {}", duration::format(CONNECT)))
     } else if error.is_connect() {
@@ -170,7 +176,9 @@ fn failed(error: reqwest::Error, doing: &str) -> Failure {
     } else {
         (Outcome::Unreachable, doing.to_owned())
     };
-    Failure::new(outcome, Error::new(Kind::Unavailable, what).because(error))
+    let causes = successors(error.source(), |cause: &&dyn std::error::Error| (*cause).source());
+    let cause = causes.last().map_or_else(|| "the connection broke".to_owned(), ToString::to_string);
+    Failure::new(outcome, Error::new(Kind::Unavailable, what).because(cause))
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -73,11 +73,11 @@ impl Rounds {
         let free = self.sample_size.get().saturating_sub(hand.busy.len());
         let drawn = draw(known, &hand.busy(), free, random_below);
         let (targets, busy) = (known.len(), hand.busy.len());
-        if drawn.is_empty() {
-            tracing::warn!(
+        if free == 0 {
+            tracing::info!(
                 targets,
                 busy,
-                "a round without a target: all that may be in hand still are; is the server slow, or the duration longer than the frequency?"
+                "a round without targets: as many as the sample size are still in hand"
             );
         } else {
             tracing::debug!(targets, busy, drawn = drawn.len(), "round begins");
@@ -96,7 +96,7 @@ impl Rounds {
         if timeout(self.grace, all).await.is_err() {
             for target in hand.busy.values() {
                 Outcome::Stopped.count();
-                tracing::warn!(%target, app = %target.app(), outcome = Outcome::Stopped.name(), "profile lost: it could not be uploaded before the scraper stopped");
+                tracing::warn!(target.url = %target, app = %target.app(), outcome = Outcome::Stopped.name(), "profile lost: it could not be uploaded before the scraper stopped");
             }
             hand.tasks.shutdown().await;
         }
@@ -134,7 +134,7 @@ impl Hand {
     fn broke(&self, error: &JoinError) {
         let target = self.busy.get(&error.id()).map(ToString::to_string);
         Outcome::Failed.count();
-        tracing::error!(target, %error, outcome = Outcome::Failed.name(), "scrape failed");
+        tracing::error!(target.url = target, %error, outcome = Outcome::Failed.name(), "scrape failed");
     }
 
     fn busy(&self) -> HashSet<&Url> {

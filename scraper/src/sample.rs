@@ -111,7 +111,7 @@ impl Work for Sampler {
         macro_rules! log {
             ($level:ident, $message:literal) => {
                 tracing::$level!(
-                    %target, %app, outcome = outcome.name(), duration_ms, size_bytes, samples,
+                    target.url = %target, %app, outcome = outcome.name(), duration_ms, size_bytes, samples,
                     profile.key = key, error, $message
                 )
             };

@@ -97,6 +97,13 @@ async fn hanging_and_dripping_end() {
     let hanging = FakeTarget::hanging().await;
     let says = "no whole profile within 200ms (1 s of it to profile)";
     check(fetcher.fetch(&hanging.target("app")).await, Outcome::Timeout, says);
+    // An error counts as one even if its body never ends; the patience is longer than what it is given.
+    let error = FakeTarget::start(async |mut stream: TcpStream| {
+        let _ = stream.write_all(b"HTTP/1.1 500 X\r\n\r\nhalf a li").await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    check(fetch(&error).await, Outcome::Refused, "it answered 500 Internal Server Error: half a li");
     let dripping = FakeTarget::start(async |mut stream: TcpStream| {
         let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
         while sent.is_ok() {

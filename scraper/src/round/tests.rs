@@ -110,7 +110,7 @@ async fn the_first_round_is_at_once_and_ticks_do_not_drift() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ticks_that_were_missed_are_not_made_up_for() {
+async fn after_a_standstill_rounds_are_where_they_would_have_been() {
     let run = start(1, targets(["a"]), |_| secs(1));
     sleep(secs(5)).await;
     // The process stood still for half an hour.

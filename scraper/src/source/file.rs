@@ -149,7 +149,6 @@ impl Hangups {
     }
 
     #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "on Unix it can fail")]
     fn listen() -> Result<Self> {
         Ok(Self::default())
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::key::Key;
 use crate::ledger::Ledger;
-use crate::port::blobs::Object;
+use crate::port::blobs::{Object, Version};
 
 /// A base profile as it was read.
 #[derive(Clone, Debug, Default)]
@@ -32,15 +32,28 @@ pub async fn read(host: &Host, app: &App, object: Object) -> Result<Base> {
     Ok(Base { profile: Some(profile).filter(|profile| profile.sample_count() > 0), ledger })
 }
 
-/// The same for whoever is about to replace it: bytes that are no profile are a base without a ledger.
-pub async fn read_lenient(host: &Host, app: &App, object: Object) -> Result<Base> {
-    match read(host, app, object).await {
-        Err(error) if matches!(error.kind(), Kind::Unusable | Kind::TooLarge) => {
-            tracing::warn!(app = %app, error = error.chain(), "the base profile cannot be read and is replaced");
-            Ok(Base { profile: Some(Profile::empty_cpu()), ledger: Ledger::default() })
+/// Reads the base profile of `app` for whoever is about to replace it, with the version to replace: what is too large
+/// or no profile at all is a base without a ledger.
+pub async fn read_to_replace(host: &Host, app: &App) -> Result<(Base, Option<Version>)> {
+    let (unreadable, version) = match host.store.base(app).await {
+        Ok(None) => return Ok((Base::default(), None)),
+        Ok(Some(object)) => {
+            let version = object.version.clone();
+            match read(host, app, object).await {
+                Ok(base) => return Ok((base, Some(version))),
+                Err(error) => (error, Some(version)),
+            }
         }
-        other => other,
+        Err(error) if error.kind() == Kind::TooLarge => {
+            (error, host.store.base_stat(app).await?.map(|stat| stat.version))
+        }
+        Err(error) => return Err(error),
+    };
+    if !matches!(unreadable.kind(), Kind::Unusable | Kind::TooLarge) {
+        return Err(unreadable);
     }
+    tracing::warn!(app = %app, error = unreadable.chain(), "the base profile cannot be read and is replaced");
+    Ok((Base { profile: Some(Profile::empty_cpu()), ledger: Ledger::default() }, version))
 }
 
 /// The bytes of an empty base with this ledger.

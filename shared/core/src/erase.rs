@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::base::{self, Base};
+use crate::base;
 use crate::clock::backoff;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
@@ -84,12 +84,7 @@ enum Swapped {
 
 async fn swap(host: &Host, app: &App, asked: Asked, first: bool) -> Result<Swapped> {
     let staged = host.store.staged_ids(app).await?;
-    let object = host.store.base(app).await?;
-    let version = object.as_ref().map(|object| object.version.clone());
-    let base = match object {
-        Some(object) => base::read_lenient(host, app, object).await?,
-        None => Base::default(),
-    };
+    let (base, version) = base::read_to_replace(host, app).await?;
     let mut ledger = base.ledger;
     match asked {
         Asked::ByRequest => {

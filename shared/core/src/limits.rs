@@ -7,6 +7,11 @@ use std::time::Duration;
 use crate::duration;
 use crate::error::{Error, Kind, Result};
 
+/// How many ids of decided uploads a base has room for beside its data.
+pub(crate) const LEDGER: usize = 1_000_000;
+/// How many bytes one of them takes at the most, its place in the table of comments included.
+const LEDGER_BYTES: u64 = 80;
+
 /// How a limit reads in a variable, and which values make sense.
 trait Quantity: Sized {
     fn read(text: &str) -> Option<Self>;
@@ -102,9 +107,20 @@ impl Limits {
         self.engine(self.upload_raw_bytes)
     }
 
-    /// The ceilings of the profile engine for a base profile.
-    pub fn base(&self) -> autopgo_pprof::Limits {
+    /// The ceilings of the profile engine for the data of a base profile, before its ledger is written into it.
+    pub fn base_data(&self) -> autopgo_pprof::Limits {
         self.engine(self.base_raw_bytes)
+    }
+
+    /// The ceilings of the profile engine for a base profile as it stands in the store: its data and its ledger.
+    pub fn base(&self) -> autopgo_pprof::Limits {
+        let data = self.base_data();
+        autopgo_pprof::Limits {
+            raw_bytes: data.raw_bytes.saturating_add(LEDGER as u64 * LEDGER_BYTES),
+            strings: data.strings.saturating_add(LEDGER),
+            comments: data.comments.saturating_add(LEDGER),
+            ..data
+        }
     }
 
     /// Comments are counted by whoever knows which ones are reserved: here they are bounded like strings.

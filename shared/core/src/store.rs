@@ -37,7 +37,7 @@ impl ProfileStore {
         let packed = |raw: u64| raw.saturating_add(raw / 1000).saturating_add(1 << 10);
         Self {
             blobs,
-            base_bytes: packed(limits.base_raw_bytes),
+            base_bytes: packed(limits.base().raw_bytes),
             staged_bytes: packed(limits.upload_raw_bytes),
         }
     }

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -27,6 +27,9 @@ use crate::event::{Decoded, Envelope, Event};
 use crate::host::Host;
 use crate::key::Id;
 use crate::rules::Rules;
+
+/// How many applications are merged side by side: each holds its base in memory.
+const APPS_AT_ONCE: usize = 8;
 
 /// How the worker writes base profiles.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +81,10 @@ impl Worker {
         }
         // What is not listed below is done: it is nothing of ours.
         let mut outcomes: Vec<Outcome> = batch.iter().map(|_| Outcome::Done).collect();
-        for results in join_all(apps.into_iter().map(|(app, messages)| self.handle_app(app, messages))).await {
+        let mut handled = stream::iter(apps)
+            .map(|(app, messages)| self.handle_app(app, messages))
+            .buffer_unordered(APPS_AT_ONCE);
+        while let Some(results) = handled.next().await {
             for (index, result) in results {
                 outcomes[index] = Outcome::of(result);
             }
@@ -92,8 +98,12 @@ impl Worker {
         let mut uploads: Vec<(usize, Id)> = Vec::new();
         for (index, Envelope { timestamp, event, .. }) in messages {
             match event {
-                Event::Deleted { cleared: true, .. } => results.push((index, self.settle_decided(&app).await)),
-                Event::Deleted { cleared: false, .. } => results.push((index, self.delete(&app, timestamp).await)),
+                Event::Deleted { cleared: true, .. } => {
+                    results.push((index, self.settle_decided(&app).await));
+                }
+                Event::Deleted { cleared: false, .. } => {
+                    results.push((index, self.delete(&app, timestamp).await));
+                }
                 Event::Merged { id, .. } => results.push((index, self.settle(&app, &id).await)),
                 Event::Uploaded { id, .. } => uploads.push((index, id)),
             }

@@ -1,6 +1,8 @@
 //! The server and the worker over the memory ports, with real profiles: what each verb does when all goes well, and
 //! what becomes of what does not fit.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it expected by panicking")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,8 +94,27 @@ impl House {
     }
 
     async fn handle(&self, envelope: &Envelope) -> bool {
-        self.worker.handle(&[envelope.message().body]).await.iter().all(autopgo_core::worker::Outcome::is_done)
+        self.worker
+            .handle(&[envelope.message().body])
+            .await
+            .iter()
+            .all(autopgo_core::worker::Outcome::is_done)
     }
+}
+
+/// A host may run any verb on any thread.
+#[test]
+fn every_verb_can_be_spawned() {
+    fn spawnable<T: Send>(_: T) {}
+    let (house, app) = (House::new(), app("hello"));
+    spawnable(house.server.upload(&app, Bytes::new(), None));
+    spawnable(house.server.download(&app, Form::Full, &|_| false));
+    spawnable(house.server.list());
+    spawnable(house.server.delete(&app));
+    spawnable(house.worker.handle(&[]));
+    spawnable(house.worker.sweep(Duration::ZERO, None));
+    let stop = tokio_util::sync::CancellationToken::new();
+    spawnable(autopgo_core::worker::pull(&house.worker, &*house.bus, stop));
 }
 
 fn app(name: &str) -> App {
@@ -161,7 +182,8 @@ async fn a_batch_of_uploads_is_one_write() {
     let before = house.blobs.write("probe", Bytes::new(), When::Always).await.expect("written");
     assert!(house.worker.handle(&bodies).await.iter().all(autopgo_core::worker::Outcome::is_done));
     let after = house.blobs.write("probe", Bytes::new(), When::Always).await.expect("written");
-    let count = |version: &autopgo_core::port::blobs::Version| version.as_str().parse::<u64>().expect("a counter");
+    let count =
+        |version: &autopgo_core::port::blobs::Version| version.as_str().parse::<u64>().expect("a counter");
     assert_eq!(count(&after) - count(&before), 2, "one write of the base between the two probes");
 
     // The same batch again changes nothing.
@@ -227,7 +249,10 @@ async fn a_go_upload_cannot_forge_the_ledger() {
     let app = app("hello");
     let victim = Id::fresh(&System);
     let mut forged = parse(&fixture("hello-app/a-1.pprof"));
-    forged.set_comments([format!("autopgo:merged:{victim}"), "autopgo:deleted:2999-01-01T00:00:00Z".to_owned()]);
+    forged.set_comments([
+        format!("autopgo:merged:{victim}"),
+        "autopgo:deleted:2999-01-01T00:00:00Z".to_owned(),
+    ]);
     let envelope = house.stage_as_go(&app, Timestamp::now().as_nanosecond(), forged.write().into()).await;
     assert!(house.handle(&envelope).await);
     let (_, ledger) = house.base(&app).await;
@@ -335,7 +360,8 @@ async fn a_compacted_base_stays_small_and_builds_the_same() {
     }
     assert_eq!(identity(&house.base(&app).await.0), identity(&full.base(&app).await.0));
     let size = |listed: Vec<autopgo_core::api::Listed>| listed[0].size;
-    let (small, large) = (house.server.list().await.expect("listed"), full.server.list().await.expect("listed"));
+    let (small, large) =
+        (house.server.list().await.expect("listed"), full.server.list().await.expect("listed"));
     assert!(size(small) * 2 < size(large));
 }
 
@@ -359,7 +385,11 @@ async fn a_base_past_its_limit_is_compacted_rather_than_lost() {
 async fn a_base_that_is_no_profile_keeps_its_uploads_and_can_be_deleted() {
     let house = House::new();
     let app = app("hello");
-    house.blobs.write("hello/default.pgo", Bytes::from_static(b"rubbish"), When::Always).await.expect("written");
+    house
+        .blobs
+        .write("hello/default.pgo", Bytes::from_static(b"rubbish"), When::Always)
+        .await
+        .expect("written");
     house.server.upload(&app, fixture("hello-app/a-1.pprof"), None).await.expect("staged");
     let batch = house.bus.receive(1).await.expect("received");
     let outcomes = house.worker.handle(&[batch[0].body.clone()]).await;
@@ -387,7 +417,12 @@ async fn values_that_would_overflow_the_base_are_set_aside() {
     house.settle().await;
     let (base, ledger) = house.base(&app).await;
     assert!(base.totals().iter().all(|total| *total > 0 && *total <= i128::from(i64::MAX)));
-    let rejected = house.keys().await.iter().filter(|key| key.starts_with("hello/rejected/") && key.ends_with(".json")).count();
+    let rejected = house
+        .keys()
+        .await
+        .iter()
+        .filter(|key| key.starts_with("hello/rejected/") && key.ends_with(".json"))
+        .count();
     assert!(rejected >= 1 && ledger.decided.len() + rejected == many.len(), "{rejected} rejected");
 }
 

@@ -1,8 +1,8 @@
 //! Laws are tests of other crates' code, so here is the test of the laws: stores and buses, each with one fault, and
 //! the laws that must find it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -219,7 +219,7 @@ async fn every_fault_of_a_store_is_found() {
         (Fault::EmptyIsNone, "an_empty_object_is_an_object"),
         (Fault::StatLags, "a_look_agrees_with_a_read"),
         (Fault::StripsSlashes, "nothing_there_is_none"),
-        (Fault::DeleteIsPrefix, "deleting_nothing_is_fine"),
+        (Fault::DeleteIsPrefix, "a_deleted_object_is_gone"),
         (Fault::CheckLeavesAFile, "check_answers"),
     ] {
         let broken = broken_blobs(fault).await;
@@ -235,6 +235,7 @@ enum BusFault {
     LosesWhenNacked,
     LosesWhenUnsettled,
     ToEverybody,
+    ToTheFirst,
     IgnoresMax,
     EmptyBatches,
     Reverses,
@@ -247,9 +248,9 @@ enum BusFault {
 
 struct FaultyBus {
     fault: BusFault,
-    inner: Arc<MemoryBus>,
+    /// Where this end publishes, and the first of them is where it receives.
+    buses: Vec<Arc<MemoryBus>>,
     published: AtomicU64,
-    own: bool,
 }
 
 const ACK_DEADLINE: Duration = Duration::from_millis(300);
@@ -263,9 +264,12 @@ impl Topic for FaultyBus {
         }
         let body = match self.fault {
             BusFault::Wraps => format!("{{\"Message\": {:?}}}", message.body).into(),
-            _ => message.body,
+            _ => message.body.clone(),
         };
-        self.inner.publish(Message { body, ..message }).await
+        for bus in &self.buses {
+            bus.publish(Message { body: body.clone(), ..message.clone() }).await?;
+        }
+        Ok(())
     }
 
     async fn check(&self) -> Result<()> {
@@ -278,21 +282,15 @@ impl Subscription for FaultyBus {
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
         let max = if self.fault == BusFault::IgnoresMax { max + 10 } else { max };
         if self.fault == BusFault::EmptyBatches {
-            let soon = tokio::time::timeout(Duration::from_millis(5), self.inner.receive(max)).await;
+            let soon = tokio::time::timeout(Duration::from_millis(5), self.buses[0].receive(max)).await;
             return soon.unwrap_or(Ok(Vec::new()));
         }
-        let mut batch = self.inner.receive(max).await?;
+        let mut batch = self.buses[0].receive(max).await?;
         match self.fault {
             BusFault::Reverses => batch.reverse(),
             BusFault::LosesWhenUnsettled => {
                 for delivery in &batch {
-                    self.inner.ack(delivery).await?;
-                }
-            }
-            BusFault::ToEverybody if !self.own => {
-                for delivery in &batch {
-                    let again = Message { body: delivery.body.clone(), key: String::new() };
-                    self.inner.publish(again).await?;
+                    self.buses[0].ack(delivery).await?;
                 }
             }
             _ => {}
@@ -308,47 +306,70 @@ impl Subscription for FaultyBus {
             {
                 Err(Error::new(Kind::NotFound, "the receipt is no longer valid"))
             }
-            _ => self.inner.ack(delivery).await,
+            _ => self.buses[0].ack(delivery).await,
         }
     }
 
     async fn nack(&self, delivery: &Delivery) -> Result<()> {
         match self.fault {
-            BusFault::LosesWhenNacked => self.inner.ack(delivery).await,
-            _ => self.inner.nack(delivery).await,
+            BusFault::LosesWhenNacked => self.buses[0].ack(delivery).await,
+            _ => self.buses[0].nack(delivery).await,
         }
     }
 
     async fn check(&self) -> Result<()> {
         if self.fault == BusFault::TakesOnCheck {
-            let soon = tokio::time::timeout(Duration::from_millis(5), self.inner.receive(1)).await;
+            let soon = tokio::time::timeout(Duration::from_millis(5), self.buses[0].receive(1)).await;
             for delivery in soon.unwrap_or(Ok(Vec::new()))? {
-                self.inner.ack(&delivery).await?;
+                self.buses[0].ack(&delivery).await?;
             }
         }
         Ok(())
     }
 }
 
-impl FaultyBus {
-    fn end(&self) -> Arc<Self> {
-        let (fault, inner) = (self.fault, Arc::clone(&self.inner));
-        Arc::new(Self { fault, inner, published: AtomicU64::new(0), own: false })
+/// A bus with one fault, and the ends that were opened.
+struct BusHarness {
+    fault: BusFault,
+    bus: Arc<MemoryBus>,
+    others: Mutex<Vec<Arc<MemoryBus>>>,
+}
+
+fn memory() -> Arc<MemoryBus> {
+    Arc::new(MemoryBus::new(Arc::new(System), ACK_DEADLINE))
+}
+
+impl BusHarness {
+    fn new(fault: BusFault) -> Self {
+        Self { fault, bus: memory(), others: Mutex::default() }
+    }
+
+    fn end(&self, buses: Vec<Arc<MemoryBus>>) -> Arc<FaultyBus> {
+        Arc::new(FaultyBus { fault: self.fault, buses, published: AtomicU64::new(0) })
     }
 }
 
 #[async_trait]
-impl bus::Harness for FaultyBus {
+impl bus::Harness for BusHarness {
     async fn topic(&self) -> Result<Arc<dyn Topic>> {
-        Ok(self.end())
+        let others = self.others.lock().expect("whole").clone();
+        let everybody = self.fault == BusFault::ToEverybody;
+        Ok(self.end(if everybody { others } else { vec![Arc::clone(&self.bus)] }))
     }
 
     async fn subscription(&self) -> Result<Arc<dyn Subscription>> {
-        Ok(self.end())
+        let mut others = self.others.lock().expect("whole");
+        let alone = match self.fault {
+            BusFault::ToEverybody => true,
+            BusFault::ToTheFirst => !others.is_empty(),
+            _ => false,
+        };
+        others.push(if alone { memory() } else { Arc::clone(&self.bus) });
+        Ok(self.end(others.last().cloned().into_iter().collect()))
     }
 
     async fn missing(&self) -> Result<(bus::Missing, String)> {
-        Ok((bus::Missing::Topic(self.end()), "nowhere".to_owned()))
+        Ok((bus::Missing::Topic(self.topic().await?), "nowhere".to_owned()))
     }
 
     fn facts(&self) -> bus::Facts {
@@ -365,9 +386,7 @@ impl bus::Harness for FaultyBus {
 }
 
 async fn is_found(fault: BusFault, law: &str) -> bool {
-    let inner = Arc::new(MemoryBus::new(Arc::new(System), ACK_DEADLINE));
-    let harness = FaultyBus { fault, inner, published: AtomicU64::new(0), own: true };
-    bus::prove(law, &harness).await.is_err()
+    bus::prove(law, &BusHarness::new(fault)).await.is_err()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -376,7 +395,8 @@ async fn every_fault_of_a_bus_is_found() {
         (BusFault::LosesWhenNacked, "a_nacked_message_comes_back"),
         (BusFault::LosesWhenUnsettled, "a_message_comes_back_after_a_lost_ack"),
         (BusFault::LosesWhenUnsettled, "a_dropped_consumer_loses_nothing"),
-        (BusFault::ToEverybody, "consumers_share_the_work"),
+        (BusFault::ToEverybody, "an_acked_message_stays_away"),
+        (BusFault::ToTheFirst, "consumers_share_the_work"),
         (BusFault::IgnoresMax, "at_most_as_many_as_asked_for"),
         (BusFault::EmptyBatches, "a_consumer_waits_for_what_comes"),
         (BusFault::Reverses, "messages_of_a_key_keep_their_order"),

@@ -28,8 +28,10 @@ pub fn binary() -> &'static Path {
             .expect("cargo runs");
         assert!(output.status.success(), "autopgo cannot be built");
         let messages = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
-        let executable = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let executable = executable.filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned())).last();
+        let executable =
+            messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let executable =
+            executable.filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned())).next_back();
         PathBuf::from(executable.expect("cargo names the executable"))
     })
 }
@@ -110,7 +112,8 @@ impl Running {
     /// When it does not stop in time.
     pub async fn stop(mut self) -> (Option<i32>, Vec<String>) {
         let id = self.child.id().expect("it runs").to_string();
-        let kill = tokio::process::Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
+        let kill =
+            tokio::process::Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
         assert!(kill.success());
         let status = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
         let status = status.expect("it stops within 30 s").expect("it can be waited for");
@@ -152,7 +155,8 @@ pub async fn local(data: &Path, more: &[&str]) -> Running {
     let address = free_address();
     let port = address.port().to_string();
     let data = data.to_str().expect("a UTF-8 path");
-    let mut arguments = vec!["local", "--port", &port, "--data-dir", data, "--sweep-every", "500ms", "--sweep-after", "1s"];
+    let mut arguments =
+        vec!["local", "--port", &port, "--data-dir", data, "--sweep-every", "500ms", "--sweep-after", "1s"];
     arguments.extend(more);
     Running::start(autopgo(&arguments), address).await
 }

@@ -16,7 +16,6 @@ pub fn go() -> Option<String> {
 ///
 /// # Panics
 /// When the list of skips, which `tests/run` names, cannot be written: a skip that nobody counts would pass.
-#[expect(clippy::print_stderr, reason = "a skip is said aloud")]
 fn say(name: &str, why: &str) {
     eprintln!("SKIP {name}: {why}");
     if let Some(path) = std::env::var_os("AUTOPGO_TEST_SKIPS") {

@@ -46,7 +46,11 @@ async fn gzip_bombs_are_refused_in_bounded_memory() {
         let expected = if size < 256 * MIB { StatusCode::BAD_REQUEST } else { StatusCode::PAYLOAD_TOO_LARGE };
         assert_eq!(status, expected, "{size} in {members}: {message}");
         let peak = running.peak_memory();
-        println!("{} MiB in {members} members ({packed} B packed): peak {} MiB above idle", size / MIB, (peak - idle) / MIB);
+        println!(
+            "{} MiB in {members} members ({packed} B packed): peak {} MiB above idle",
+            size / MIB,
+            (peak - idle) / MIB
+        );
         assert!(peak - idle <= 256 * MIB + packed + 16 * MIB, "{} MiB above idle", (peak - idle) / MIB);
     }
     still_serves(&running).await;
@@ -77,7 +81,10 @@ async fn every_bad_body_is_refused_by_name_and_none_is_stored() {
     for name in ["..", "%2e%2e", "UPPER", "a%2fb", "a%00b", &"x".repeat(129), "%ff", "a_b"] {
         let url = format!("{}/api/profile/{name}", running.url);
         let request = raw(&running, &format!("POST /api/profile/{name} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")).await;
-        assert!(request.starts_with("HTTP/1.1 400") || request.starts_with("HTTP/1.1 404"), "{url}: {request}");
+        assert!(
+            request.starts_with("HTTP/1.1 400") || request.starts_with("HTTP/1.1 404"),
+            "{url}: {request}"
+        );
     }
     assert!(!Path::new(folder.path()).join("bad").exists(), "something was stored");
     still_serves(&running).await;
@@ -107,7 +114,8 @@ async fn a_client_that_hangs_up_half_way_leaves_nothing_and_a_chunked_one_is_ser
     }
     // A Go client sends its body in chunks, without a length.
     let body = std::fs::read(paths::fixture("hello-app/b-1.pprof")).expect("a fixture");
-    let chunks: Vec<Result<Vec<u8>, std::io::Error>> = body.chunks(1000).map(|chunk| Ok(chunk.to_vec())).collect();
+    let chunks: Vec<Result<Vec<u8>, std::io::Error>> =
+        body.chunks(1000).map(|chunk| Ok(chunk.to_vec())).collect();
     let body = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
     let url = format!("{}/api/profile/chunked", running.url);
     let answer = reqwest::Client::new().post(&url).body(body).send().await.expect("an answer");

@@ -14,7 +14,10 @@ const AT_ONCE: usize = 6;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_answered_upload_is_merged_once_however_often_the_process_is_killed() {
-    let seed = std::env::var("AUTOPGO_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    let seed = std::env::var("AUTOPGO_TEST_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| fastrand::u64(..));
     println!("AUTOPGO_TEST_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let folder = tempfile::tempdir().expect("a folder");
@@ -61,7 +64,10 @@ async fn every_answered_upload_is_merged_once_however_often_the_process_is_kille
         let staging = folder.path().join("crash/staging");
         wait::until("staging is empty", async || {
             let staged = std::fs::read_dir(&staging).map_or(0, |entries| {
-                entries.filter_map(Result::ok).filter(|entry| entry.file_name().as_encoded_bytes()[0] != b'.').count()
+                entries
+                    .filter_map(Result::ok)
+                    .filter(|entry| entry.file_name().as_encoded_bytes()[0] != b'.')
+                    .count()
             });
             (staged == 0).then_some(())
         })

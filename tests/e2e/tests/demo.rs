@@ -10,11 +10,13 @@ async fn the_demo_brings_uploads_merges_and_a_profile_that_grows() {
     let (data, output) = (data.to_str().expect("UTF-8"), output.to_str().expect("UTF-8"));
     let address = free_address();
     let port = address.port().to_string();
-    let demo = Running::start(autopgo(&["local", "--demo", "--port", &port, "--data-dir", data]), address).await;
+    let demo =
+        Running::start(autopgo(&["local", "--demo", "--port", &port, "--data-dir", data]), address).await;
     let url = demo.url.clone();
 
     let app = wait::until("the demo's application is listed", async || {
-        let list: serde_json::Value = serde_json::from_str(&succeed(&["list", "--json", "--api-url", &url])).ok()?;
+        let list: serde_json::Value =
+            serde_json::from_str(&succeed(&["list", "--json", "--api-url", &url])).ok()?;
         Some(list["profiles"].get(0)?["key"].as_str()?.to_owned())
     })
     .await;
@@ -24,7 +26,8 @@ async fn the_demo_brings_uploads_merges_and_a_profile_that_grows() {
     let edges = || {
         let call = run(&["download", &app, "--api-url", &url, "--output", output]);
         assert!(call.status.success(), "{}", String::from_utf8_lossy(&call.stderr));
-        let report: serde_json::Value = serde_json::from_str(&succeed(&["inspect", "--json", output])).expect("json");
+        let report: serde_json::Value =
+            serde_json::from_str(&succeed(&["inspect", "--json", output])).expect("json");
         report["edges"].as_u64().expect("a number of edges")
     };
     let first = edges();

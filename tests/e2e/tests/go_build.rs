@@ -35,7 +35,8 @@ struct Recorder {
 /// Stands between the scraper and the service and keeps a copy of each profile that goes through.
 async fn record(State(recorder): State<Recorder>, RawQuery(query): RawQuery) -> Vec<u8> {
     let url = format!("{}/debug/pprof/profile?{}", recorder.target, query.unwrap_or_default());
-    let body = reqwest::get(url).await.expect("the service answers").bytes().await.expect("a profile").to_vec();
+    let body =
+        reqwest::get(url).await.expect("the service answers").bytes().await.expect("a profile").to_vec();
     recorder.captures.lock().expect("not poisoned").push(body.clone());
     body
 }
@@ -139,7 +140,11 @@ async fn a_service_is_scraped_and_built_with_its_own_profile() {
         std::fs::create_dir_all(at("input")).expect("a folder");
         std::fs::copy(profile, &input).expect("copied");
         let built = at("optimized");
-        go(&toolchain, &service, &["build", &format!("-pgo={}", text(&input)), "-trimpath", "-o", text(&built), "."]);
+        go(
+            &toolchain,
+            &service,
+            &["build", &format!("-pgo={}", text(&input)), "-trimpath", "-o", text(&built), "."],
+        );
         assert!(go(&toolchain, &service, &["version", "-m", text(&built)]).contains("-pgo="));
         binaries.push(std::fs::read(&built).expect("a binary"));
     }

@@ -74,7 +74,8 @@ impl Server {
         form: Form,
         known: &(dyn Fn(&str) -> bool + Sync),
     ) -> Result<Downloaded> {
-        let object = self.host.store.base(app).await?.ok_or_else(|| none(app))?;
+        let read = self.host.store.base(app).await;
+        let object = read.map_err(|error| too_large_to_serve(app, error))?.ok_or_else(|| none(app))?;
         let Object { bytes, version, modified } = object;
         let download = match form {
             Form::Full => {
@@ -116,11 +117,22 @@ impl Server {
         });
         let compacted = computed
             .await
-            .map_err(|error| error.during(format_args!("compacting the profile of {app}")))?
+            .map_err(|error| {
+                too_large_to_serve(app, error.during(format_args!("compacting the profile of {app}")))
+            })?
             .ok_or_else(|| none(app))?;
         self.compacted.keep(version, compacted.clone());
         Ok(compacted)
     }
+}
+
+/// To a client "too large" speaks of what it sent: here it is our own state that is wrong.
+fn too_large_to_serve(app: &App, error: Error) -> Error {
+    if error.kind() == Kind::TooLarge {
+        return Error::new(Kind::Internal, format!("the base profile of {app} is over the limit"))
+            .because(error);
+    }
+    error
 }
 
 fn none(app: &App) -> Error {

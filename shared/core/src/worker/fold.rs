@@ -15,6 +15,9 @@ use crate::rules::Rules;
 use crate::server::parse;
 use crate::store::Reason;
 
+/// How many samples and locations of uploads are held beside the base before they are merged into it.
+const HELD: usize = 4_000_000;
+
 /// How uploads are folded into a base.
 pub(super) struct Fold {
     pub(super) app: App,
@@ -60,11 +63,21 @@ impl Fold {
         let mut sums = Sums::of(parts.first());
         let mut merged = Vec::new();
         let mut rejected = Vec::new();
+        let mut rows = 0;
         for (id, bytes) in uploads {
-            match self.usable(&bytes).and_then(|upload| self.fitting(upload, parts.first(), &mut sums, had_base)) {
+            match self
+                .usable(&bytes)
+                .and_then(|upload| self.fitting(upload, parts.first(), &mut sums, had_base))
+            {
                 Ok(upload) => {
+                    rows += upload.sample_count() + upload.location_count();
                     parts.push(upload);
                     merged.push(id);
+                    if rows > HELD {
+                        // Merging is associative: a part of it now, the rest later, gives the same.
+                        parts = vec![merge(&parts.iter().collect::<Vec<_>>())?];
+                        rows = 0;
+                    }
                 }
                 Err(error) => rejected.push((id, Reason { message: error.what().to_owned() })),
             }
@@ -77,14 +90,17 @@ impl Fold {
         if !self.compact {
             self.rules.apply(&self.app, &mut whole);
         }
-        let squeezed = whole.fits(&self.limits.base()).is_err();
+        let squeezed = whole.fits(&self.limits.base_data()).is_err();
         if squeezed || self.compact {
             whole = compact(&whole)?;
         }
-        whole.fits(&self.limits.base()).map_err(|error| {
+        whole.fits(&self.limits.base_data()).map_err(|error| {
             Error::new(
                 Kind::TooLarge,
-                format!("{} is too large even when compacted ({error}); raise the limit or prune more", Key::base(&self.app)),
+                format!(
+                    "{} is too large even when compacted ({error}); raise the limit or prune more",
+                    Key::base(&self.app)
+                ),
             )
         })?;
         Ok(Folded { write: Some(Unwritten(whole)), merged, rejected, squeezed })
@@ -113,7 +129,13 @@ impl Fold {
     }
 
     /// Checks that `upload` can be added to what there is.
-    fn fitting(&self, upload: Profile, first: Option<&Profile>, sums: &mut Sums, had_base: bool) -> Result<Profile> {
+    fn fitting(
+        &self,
+        upload: Profile,
+        first: Option<&Profile>,
+        sums: &mut Sums,
+        had_base: bool,
+    ) -> Result<Profile> {
         if let Some(first) = first {
             compatible(first, &upload).map_err(|error| {
                 let whose = if had_base { "the base profile" } else { "an upload merged before it" };
@@ -144,7 +166,10 @@ impl Sums {
         for (sum, total) in sums.iter_mut().zip(totals) {
             *sum += total;
             if *sum > i128::from(i64::MAX) {
-                return Err(Error::new(Kind::Unusable, "its values are so large that the sum over the base profile passes 64 bits"));
+                return Err(Error::new(
+                    Kind::Unusable,
+                    "its values are so large that the sum over the base profile passes 64 bits",
+                ));
             }
         }
         self.0 = sums;

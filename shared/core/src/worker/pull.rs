@@ -51,7 +51,10 @@ async fn handle(worker: &Worker, subscription: &dyn Subscription, batch: &[Deliv
             Outcome::HandBack(_) => subscription.nack(delivery).await,
         };
         if let Err(error) = settled {
-            tracing::warn!(error = error.chain(), "a message could not be settled and will be delivered again");
+            tracing::warn!(
+                error = error.chain(),
+                "a message could not be settled and will be delivered again"
+            );
         }
     }))
     .await;

@@ -87,7 +87,9 @@ impl Worker {
             }
             match self.host.store.remove(&key).await {
                 Ok(()) => swept.aged_out += 1,
-                Err(error) => tracing::warn!(profile.key = %key, error = error.chain(), "an old object stays until the next sweep"),
+                Err(error) => {
+                    tracing::warn!(profile.key = %key, error = error.chain(), "an old object stays until the next sweep");
+                }
             }
         }
         for (app, size, modified) in found.bases {
@@ -103,7 +105,14 @@ impl Worker {
         metrics::counter!("autopgo_swept_total", "outcome" => "rejected").increment(swept.rejected as u64);
         metrics::counter!("autopgo_swept_total", "outcome" => "aged_out").increment(swept.aged_out as u64);
         if swept != Swept::default() {
-            tracing::info!(merged = swept.merged, rejected = swept.rejected, aged_out = swept.aged_out, failed = swept.failed, unfinished = swept.unfinished, "swept");
+            tracing::info!(
+                merged = swept.merged,
+                rejected = swept.rejected,
+                aged_out = swept.aged_out,
+                failed = swept.failed,
+                unfinished = swept.unfinished,
+                "swept"
+            );
         }
         Ok(swept)
     }
@@ -135,7 +144,8 @@ impl Worker {
                     Step::Next
                 }
                 Place::Incoming(id) | Place::Rejected(id) | Place::Reason(id) => {
-                    let life = if matches!(key.place, Place::Incoming(_)) { INCOMING_LIFE } else { REJECTED_LIFE };
+                    let life =
+                        if matches!(key.place, Place::Incoming(_)) { INCOMING_LIFE } else { REJECTED_LIFE };
                     if since(id.time(), now) < life {
                         return Step::SkipPlace;
                     }
@@ -183,7 +193,9 @@ impl Worker {
             Ok(_) => Ok(()),
             // Somebody wrote meanwhile, or it is not known: the next sweep looks again.
             Err(error) if error.kind() == Kind::Conflict => Ok(()),
-            Err(error) => Err(Error::new(error.kind(), "shrinking the ledger of a deleted profile").because(error)),
+            Err(error) => {
+                Err(Error::new(error.kind(), "shrinking the ledger of a deleted profile").because(error))
+            }
         }
     }
 }

@@ -114,7 +114,8 @@ impl Bucket {
             }
         };
         let version = Version::new(version);
-        let stored = Stored { bytes: bytes.clone(), version: version.clone(), modified: time(self.sim.now()) };
+        let stored =
+            Stored { bytes: bytes.clone(), version: version.clone(), modified: time(self.sim.now()) };
         objects.by_key.insert(key.to_owned(), stored);
         drop(objects);
         let told = self.history.landed(key, &bytes);
@@ -194,7 +195,9 @@ impl Blobs for SimBlobs {
     async fn read(&self, key: &str, _limit: u64) -> Result<Option<Object>> {
         self.reading("read", key).await?;
         let stored = self.bucket.objects().by_key.get(key).cloned();
-        self.note(|| format!("read {key} -> {}", stored.as_ref().map_or("none", |stored| stored.version.as_str())));
+        self.note(|| {
+            format!("read {key} -> {}", stored.as_ref().map_or("none", |stored| stored.version.as_str()))
+        });
         self.bucket.sim.pause().await;
         Ok(stored.map(|Stored { bytes, version, modified }| Object { bytes, version, modified }))
     }
@@ -202,9 +205,15 @@ impl Blobs for SimBlobs {
     async fn stat(&self, key: &str) -> Result<Option<Stat>> {
         self.reading("stat", key).await?;
         let stored = self.bucket.objects().by_key.get(key).cloned();
-        self.note(|| format!("stat {key} -> {}", stored.as_ref().map_or("none", |stored| stored.version.as_str())));
+        self.note(|| {
+            format!("stat {key} -> {}", stored.as_ref().map_or("none", |stored| stored.version.as_str()))
+        });
         self.bucket.sim.pause().await;
-        Ok(stored.map(|Stored { bytes, version, modified }| Stat { size: bytes.len() as u64, version, modified }))
+        Ok(stored.map(|Stored { bytes, version, modified }| Stat {
+            size: bytes.len() as u64,
+            version,
+            modified,
+        }))
     }
 
     async fn write(&self, key: &str, bytes: Bytes, when: When) -> Result<Version> {
@@ -221,7 +230,9 @@ impl Blobs for SimBlobs {
             return Err(unavailable(key));
         }
         // Only for a base: "refused" for a staged object means that it is there already.
-        if place == Some(Place::Base) && bucket.fails(bucket.faults.refused, "a write was refused for nothing") {
+        if place == Some(Place::Base)
+            && bucket.fails(bucket.faults.refused, "a write was refused for nothing")
+        {
             self.note(|| format!("write {key} {}: refused for nothing", condition(&when)));
             bucket.sim.pause().await;
             return Err(Error::new(Kind::Conflict, format!("writing {key}: try again")));
@@ -272,13 +283,18 @@ impl Blobs for SimBlobs {
             }
             let page: Vec<Entry> = {
                 let objects = self.bucket.objects();
-                let range = objects.by_key.range::<str, _>((from.as_ref().map(String::as_str), Bound::Unbounded));
+                let range =
+                    objects.by_key.range::<str, _>((from.as_ref().map(String::as_str), Bound::Unbounded));
                 let entry = |(key, stored): (&String, &Stored)| Entry {
                     key: key.clone(),
                     size: stored.bytes.len() as u64,
                     modified: stored.modified,
                 };
-                range.take_while(|(key, _)| key.starts_with(&prefix)).take(self.bucket.page).map(entry).collect()
+                range
+                    .take_while(|(key, _)| key.starts_with(&prefix))
+                    .take(self.bucket.page)
+                    .map(entry)
+                    .collect()
             };
             self.note(|| {
                 let keys: Vec<&str> = page.iter().map(|entry| &entry.key[prefix.len()..]).collect();
@@ -286,7 +302,9 @@ impl Blobs for SimBlobs {
             });
             self.bucket.sim.pause().await;
             let next = match page.last() {
-                Some(last) if page.len() == self.bucket.page => Some((Bound::Excluded(last.key.clone()), prefix)),
+                Some(last) if page.len() == self.bucket.page => {
+                    Some((Bound::Excluded(last.key.clone()), prefix))
+                }
                 _ => None,
             };
             Some((page.into_iter().map(Ok).collect(), next))

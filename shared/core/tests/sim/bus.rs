@@ -56,7 +56,6 @@ impl Bus {
         let fails = !self.quiet.load(Ordering::Relaxed) && self.sim.happens(self.faults.unpublished);
         let sent = !fails || self.sim.chance(|chance| chance.happens(500));
         if sent {
-            self.history.sent(&body);
             let state = if self.sim.happens(self.faults.dropped) { State::Dropped } else { State::Waiting };
             if state == State::Dropped {
                 self.sim.count("a message was dropped");

@@ -167,7 +167,13 @@ impl Sim {
     pub(crate) fn note(&self, who: Process, what: impl FnOnce() -> String) {
         let mut state = self.state();
         if state.trace.is_some() {
-            let line = format!("{:>5} {:>10.3}s {:<9} {}", state.step, state.now as f64 / 1e9, who.to_string(), what());
+            let line = format!(
+                "{:>5} {:>10.3}s {:<9} {}",
+                state.step,
+                state.now as f64 / 1e9,
+                who.to_string(),
+                what()
+            );
             state.trace.as_mut().expect("it is kept").push(line);
         }
     }
@@ -190,7 +196,11 @@ impl Sim {
             let to = match state.timers.first_key_value() {
                 Some((&(first, _), _)) if state.open.is_empty() || state.chance.happens(500) => first,
                 None if state.open.is_empty() => return false,
-                _ => state.now + i64::try_from(state.chance.magnitude(jump.unsigned_abs())).expect("at most the jump"),
+                _ => {
+                    state.now
+                        + i64::try_from(state.chance.magnitude(jump.unsigned_abs()))
+                            .expect("at most the jump")
+                }
             };
             // With nothing else to do, whoever put up a fence sleeps by its own will: it holds nothing back.
             let fence = if state.open.is_empty() { None } else { state.fences.values().copied().min() };
@@ -355,7 +365,8 @@ impl Executor {
             }
             for (process, task) in spawned {
                 let number = self.tasks.len();
-                let waker = Waker::from(Arc::new(TaskWaker { task: number, woken: Arc::clone(&self.sim.woken) }));
+                let waker =
+                    Waker::from(Arc::new(TaskWaker { task: number, woken: Arc::clone(&self.sim.woken) }));
                 waker.wake_by_ref();
                 self.tasks.push(Some((process, task, waker)));
                 let mut state = self.sim.state();

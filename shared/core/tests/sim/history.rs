@@ -201,22 +201,18 @@ impl History {
 
     /// A worker or a server is about to publish.
     pub(crate) fn publishing(&self, body: &Bytes) {
-        let Ok(Decoded::Known(Envelope { event: Event::Merged { app, id }, .. })) = Envelope::decode(body) else {
+        let Ok(Decoded::Known(Envelope { event: Event::Merged { app, id }, .. })) = Envelope::decode(body)
+        else {
             return;
         };
         let mut state = self.state();
         if !state.apps.entry(app).or_default().decided.contains(&id) {
             let name = state.name(&id);
-            state.broken(self.overlooked, Wrong::Early, format!("profile.merged says that {name} is in the base"));
-        }
-    }
-
-    /// A message went out: a Go server's deletion counts from now.
-    pub(crate) fn sent(&self, body: &Bytes) {
-        if let Ok(Decoded::Known(envelope)) = Envelope::decode(body)
-            && let Event::Deleted { app, cleared: false } = envelope.event
-        {
-            self.deletion(app, Some(envelope.timestamp));
+            state.broken(
+                self.overlooked,
+                Wrong::Early,
+                format!("profile.merged says that {name} is in the base"),
+            );
         }
     }
 
@@ -225,7 +221,11 @@ impl History {
         let Some(key) = Key::parse(key) else { return };
         let mut state = self.state();
         if !state.apps.entry(key.app).or_default().written.insert(bytes.clone()) {
-            state.broken(self.overlooked, Wrong::SameBytes, "two writes of a base have the same bytes".to_owned());
+            state.broken(
+                self.overlooked,
+                Wrong::SameBytes,
+                "two writes of a base have the same bytes".to_owned(),
+            );
         }
     }
 
@@ -243,7 +243,9 @@ impl History {
                     state.new_base(&app, content, self);
                     return told;
                 }
-                Err(error) => state.broken(self.overlooked, Wrong::Broken, format!("a base was written: {error}")),
+                Err(error) => {
+                    state.broken(self.overlooked, Wrong::Broken, format!("a base was written: {error}"))
+                }
             },
             Place::Rejected(id) => {
                 let past = state.apps.entry(app.clone()).or_default();
@@ -275,10 +277,18 @@ impl History {
         }
     }
 
+    /// The ids of all uploads so far.
+    pub(crate) fn ids(&self) -> Vec<Id> {
+        self.state().uploads.iter().map(|upload| upload.id.clone()).collect()
+    }
+
     /// Puts names in the place of ids.
     pub(crate) fn named(&self, text: &str) -> String {
         let state = self.state();
-        state.uploads.iter().fold(text.to_owned(), |text, upload| text.replace(upload.id.as_str(), &upload.name))
+        state
+            .uploads
+            .iter()
+            .fold(text.to_owned(), |text, upload| text.replace(upload.id.as_str(), &upload.name))
     }
 }
 

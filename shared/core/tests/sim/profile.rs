@@ -47,10 +47,12 @@ fn written(kinds: [&str; 6], function: Option<&str>, comments: &[String]) -> Byt
     bytes(&mut out, 1, &kind(0));
     bytes(&mut out, 1, &kind(2));
     if function.is_some() {
-        let packed = |numbers: [u64; 2]| numbers.into_iter().fold(Vec::new(), |mut out, number| {
-            varint(&mut out, number);
-            out
-        });
+        let packed = |numbers: [u64; 2]| {
+            numbers.into_iter().fold(Vec::new(), |mut out, number| {
+                varint(&mut out, number);
+                out
+            })
+        };
         let mut sample = Vec::new();
         bytes(&mut sample, 1, &packed([1, 2]));
         bytes(&mut sample, 2, &packed([WEIGHT.unsigned_abs(); 2]));
@@ -141,13 +143,15 @@ impl Content {
             }
         }
         if profile.sample_count() > 0 {
-            content.period = Some(if profile.period_type().kind == "wall" { Period::Wall } else { Period::Cpu });
+            content.period =
+                Some(if profile.period_type().kind == "wall" { Period::Wall } else { Period::Cpu });
         }
         for edge in Edges::of(&profile).map_err(|error| error.to_string())?.iter() {
             if edge.weight % WEIGHT != 0 || edge.weight < 0 {
                 return Err(format!("{} weighs {}, which is no number of uploads", edge.callee, edge.weight));
             }
-            *content.counts.entry(edge.callee.into_owned()).or_default() += (edge.weight / WEIGHT).unsigned_abs();
+            *content.counts.entry(edge.callee.into_owned()).or_default() +=
+                (edge.weight / WEIGHT).unsigned_abs();
         }
         Ok(content)
     }

@@ -60,9 +60,13 @@ impl Server {
         let mut connection = pin!(http.serve_connection(io, service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = pulse.expired() => return too_slow(peer),
             () = self.stopping.cancelled() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                tokio::select! {
+                    ended = connection => ended,
+                    () = pulse.expired() => return too_slow(peer),
+                }
             }
         };
         if let Err(error) = ended {
@@ -70,6 +74,10 @@ impl Server {
             tracing::debug!(client.address = %peer, error = %chain(&error), "a connection ended early");
         }
     }
+}
+
+fn too_slow(peer: SocketAddr) {
+    tracing::debug!(client.address = %peer, "a connection was closed: no request came in time");
 }
 
 fn begun(request: Request<Incoming>, pulse: &Arc<Pulse>, peer: SocketAddr) -> Request<Body> {

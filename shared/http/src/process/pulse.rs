@@ -3,7 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 /// How long one request and its answer may take all in all, however steadily bytes trickle.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
@@ -14,6 +15,7 @@ pub(super) struct Pulse {
     header_timeout: Duration,
     idle_timeout: Duration,
     state: Mutex<State>,
+    changed: Notify,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,20 +32,20 @@ impl Pulse {
     /// A connection that was just made: its first head is due like any head.
     pub(super) fn new(header_timeout: Duration, idle_timeout: Duration) -> Self {
         let state = State::Waiting { until: Instant::now() + header_timeout, unread: false };
-        Self { header_timeout, idle_timeout, state: Mutex::new(state) }
+        Self { header_timeout, idle_timeout, state: Mutex::new(state), changed: Notify::new() }
     }
 
     /// Bytes came.
     pub(super) fn received(&self) {
-        let mut state = self.state();
-        if let State::Waiting { .. } = *state {
-            *state = State::Head { until: Instant::now() + self.header_timeout };
-        }
+        self.change(|state| match *state {
+            State::Waiting { .. } => Some(State::Head { until: Instant::now() + self.header_timeout }),
+            _ => None,
+        });
     }
 
     /// A whole head came; `body` says whether a body follows.
     pub(super) fn begun(&self, body: bool) {
-        *self.state() = State::Busy { until: Instant::now() + LONGEST, unread: body };
+        self.change(|_| Some(State::Busy { until: Instant::now() + LONGEST, unread: body }));
     }
 
     /// The body was read to its end.
@@ -55,17 +57,28 @@ impl Pulse {
 
     /// The answer is out of our hands.
     pub(super) fn answered(&self) {
-        let mut state = self.state();
-        if let State::Busy { unread, .. } = *state {
-            *state = State::Waiting { until: Instant::now() + self.idle_timeout, unread };
-        }
+        self.change(|state| match *state {
+            State::Busy { unread, .. } => {
+                Some(State::Waiting { until: Instant::now() + self.idle_timeout, unread })
+            }
+            _ => None,
+        });
     }
 
-    /// When to give up on bytes from the client. While a request is answered its handler decides that.
-    pub(super) fn read_deadline(&self) -> Option<Instant> {
-        match *self.state() {
-            State::Waiting { until, .. } | State::Head { until } => Some(until),
-            State::Busy { .. } => None,
+    /// Waits until the client has taken too long for what it is to send next. While a request is answered, that is
+    /// for its handler to decide.
+    pub(super) async fn expired(&self) {
+        loop {
+            // Asked for before the state is read, so that no change is missed.
+            let changed = self.changed.notified();
+            let state = *self.state();
+            match state {
+                State::Busy { .. } => changed.await,
+                State::Waiting { until, .. } | State::Head { until } => tokio::select! {
+                    () = sleep_until(until) => return,
+                    () = changed => {}
+                },
+            }
         }
     }
 
@@ -84,6 +97,14 @@ impl Pulse {
             State::Waiting { unread, .. } | State::Busy { unread, .. } => unread,
             State::Head { .. } => true,
         }
+    }
+
+    fn change(&self, to: impl FnOnce(&State) -> Option<State>) {
+        let mut state = self.state();
+        let Some(next) = to(&state) else { return };
+        *state = next;
+        drop(state);
+        self.changed.notify_one();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,5 +1,5 @@
-//! A connection's bytes, with an end to every wait: for a head, between requests, for a client that takes nothing, and
-//! at the end for one that is still sending.
+//! A connection's bytes: tells the [`Pulse`] when some come, gives up on a client that takes none, and at the end reads
+//! what a refused client is still sending.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -16,12 +16,11 @@ use super::pulse::Pulse;
 /// reset, and a reset takes away the answer that it has not read yet.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// A stream that fails with `TimedOut` when its [`Pulse`] says so.
+/// A stream whose writes fail with `TimedOut` when the client has taken nothing for too long.
 pub(super) struct Stream<T> {
     inner: T,
     pulse: Arc<Pulse>,
-    reading: Timer,
-    writing: Timer,
+    timer: Timer,
     /// Since when a write waits.
     stalled: Option<Instant>,
     /// Until when the rest is read and dropped, once our side is closed.
@@ -31,14 +30,7 @@ pub(super) struct Stream<T> {
 impl<T> Stream<T> {
     /// `inner`, timed by `pulse`.
     pub(super) fn new(inner: T, pulse: Arc<Pulse>) -> Self {
-        Self {
-            inner,
-            pulse,
-            reading: Timer::default(),
-            writing: Timer::default(),
-            stalled: None,
-            linger: None,
-        }
+        Self { inner, pulse, timer: Timer::default(), stalled: None, linger: None }
     }
 }
 
@@ -49,15 +41,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Stream<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        if let Poll::Ready(read) = Pin::new(&mut self.inner).poll_read(cx, buffer) {
-            if buffer.filled().len() > before {
-                self.pulse.received();
-            }
-            return Poll::Ready(read);
+        let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.pulse.received();
         }
-        let Some(deadline) = self.pulse.read_deadline() else { return Poll::Pending };
-        ready!(self.reading.poll(cx, deadline));
-        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+        read
     }
 }
 
@@ -70,7 +58,7 @@ impl<T: AsyncWrite + Unpin> Stream<T> {
         }
         let stalled = *self.stalled.get_or_insert_with(Instant::now);
         let deadline = self.pulse.write_deadline(stalled);
-        ready!(self.writing.poll(cx, deadline));
+        ready!(self.timer.poll(cx, deadline));
         Poll::Ready(Err(ErrorKind::TimedOut.into()))
     }
 }
@@ -118,7 +106,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
                 Poll::Ready(_) => break,
                 Poll::Pending => {
-                    ready!(self.reading.poll(cx, until));
+                    ready!(self.timer.poll(cx, until));
                     break;
                 }
             }

@@ -25,7 +25,7 @@ pub(super) async fn nothing_there_is_none(harness: &dyn Harness) -> Verdict {
     holds_nothing(&*store, "app/default.pgo").await?;
     put(&*store, "app/staging/1", "x").await?;
     // What only looks like a folder is no object, and nothing lies under an object.
-    for key in ["app", "app/staging", "app/staging/1/2", "app/staging/10", "app/staging/"] {
+    for key in ["app", "app/staging", "app/staging/", "app/staging/1/", "app/staging/1/2", "app/staging/10"] {
         holds_nothing(&*store, key).await?;
     }
     Ok(())
@@ -92,13 +92,17 @@ pub(super) async fn it_is_there_when_opened_again(harness: &dyn Harness) -> Verd
 
 pub(super) async fn a_deleted_object_is_gone(harness: &dyn Harness) -> Verdict {
     let (store, other) = (harness.open().await?, harness.open().await?);
-    for key in ["app/1", "app/2"] {
+    let others = ["app/10", "app/1.json", "app/2", "app-1"];
+    put(&*store, "app/1", "x").await?;
+    for key in others {
         put(&*store, key, "x").await?;
     }
     store.delete("app/1").await?;
     holds_nothing(&*store, "app/1").await?;
     holds_nothing(&*other, "app/1").await?;
-    holds(&*store, "app/2", b"x").await?;
+    for key in others {
+        holds(&*store, key, b"x").await?;
+    }
     put(&*store, "app/1", "again").await?;
     holds(&*other, "app/1", b"again").await
 }

@@ -28,7 +28,8 @@ impl State {
         let now = self.clock;
         for deletion in &mut self.deletions {
             let Some(time) = deletion.event else { continue };
-            if deletion.app != *app || deletion.ended.is_some() || content.mark.is_none_or(|mark| mark < time) {
+            if deletion.app != *app || deletion.ended.is_some() || content.mark.is_none_or(|mark| mark < time)
+            {
                 continue;
             }
             deletion.ended = Some(now);
@@ -48,15 +49,14 @@ impl State {
             upload.app == *app
                 && !upload.erased
                 && past.decided.contains(&upload.id)
-                && upload.function().is_none_or(|function| past.content.count(function) == 0)
+                && upload.function().is_some_and(|function| past.content.count(function) == 0)
         };
         for at in (0..self.uploads.len()).filter(gone).collect::<Vec<_>>() {
-            let (idle, may) = (self.uploads[at].function().is_none(), self.may_be_erased(&self.uploads[at]));
-            if !idle && !may {
+            if !self.may_be_erased(&self.uploads[at]) {
                 let what = format!("{} is out of the base and no deletion erased it", self.uploads[at].name);
                 self.broken(overlooked, Wrong::Lost, what);
             }
-            self.uploads[at].erased = !idle;
+            self.uploads[at].erased = true;
         }
     }
 
@@ -70,16 +70,27 @@ impl State {
                 found.push((Wrong::Twice, format!("{function} is in the base {count} times")));
             }
             if of_it().all(|upload| upload.app != *app) {
-                found.push((Wrong::Broken, format!("{function} is in the base of {app}, where nobody sent it")));
+                found.push((
+                    Wrong::Broken,
+                    format!("{function} is in the base of {app}, where nobody sent it"),
+                ));
             }
-            let alive = |decided| of_it().filter(|upload| !upload.erased && (decided == past.decided.contains(&upload.id))).count() as u64;
+            let alive = |decided| {
+                of_it()
+                    .filter(|upload| !upload.erased && (decided == past.decided.contains(&upload.id)))
+                    .count() as u64
+            };
             if count > alive(true) {
                 let erased = of_it().any(|upload| upload.erased);
                 let wrong = if alive(false) > 0 || !erased { Wrong::Unnamed } else { Wrong::Back };
-                found.push((wrong, format!("{function} is in the base {count} times; its ledger knows of {}", alive(true))));
+                found.push((
+                    wrong,
+                    format!("{function} is in the base {count} times; its ledger knows of {}", alive(true)),
+                ));
             }
             if count < alive(true) {
-                let what = format!("{function} is in the base {count} times; its ledger says {}", alive(true));
+                let what =
+                    format!("{function} is in the base {count} times; its ledger says {}", alive(true));
                 found.push((Wrong::Lost, what));
             }
             for upload in of_it().filter(|upload| !upload.erased && past.decided.contains(&upload.id)) {
