@@ -2,9 +2,9 @@
 //!
 //! A flag wins over its variable, a variable over the default; a variable that is set to nothing is not set.
 
-pub mod api;
-pub mod files;
-pub mod serve;
+pub(crate) mod api;
+pub(crate) mod files;
+pub(crate) mod serve;
 
 use std::ffi::OsString;
 
@@ -20,11 +20,11 @@ use serve::{Local, Scrape, Server, Worker};
 /// application, and serves the result to `go build -pgo`.
 #[derive(Debug, Parser)]
 #[command(name = "autopgo", version, propagate_version = true, max_term_width = 100, after_help = AFTER)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
-    pub log: Log,
+    pub(crate) log: Log,
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 const AFTER: &str = "\
@@ -32,7 +32,7 @@ Data goes to standard output, logs and progress to standard error. Durations are
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 unavailable (try again later).";
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Profile targets at an interval and upload what they give
     Scrape(Scrape),
     /// Receive, check and store profiles, and serve the merged ones
@@ -65,16 +65,23 @@ pub enum Command {
 
 /// What every command takes.
 #[derive(Args, Debug)]
-pub struct Log {
+pub(crate) struct Log {
     /// Which log lines to write: those of this level and above it
-    #[arg(long, short = 'l', global = true, env = "AUTOPGO_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
+    #[arg(
+        long,
+        short = 'l',
+        global = true,
+        env = "AUTOPGO_LOG_LEVEL",
+        default_value = "info",
+        value_name = "LEVEL"
+    )]
     #[arg(value_parser = PossibleValuesParser::new(Level::NAMES).try_map(|name| name.parse::<Level>()))]
-    pub log_level: Level,
+    pub(crate) log_level: Level,
 
     /// How to write log lines [default: text on a terminal, json otherwise]
     #[arg(long, global = true, env = "AUTOPGO_LOG_FORMAT", value_name = "FORMAT")]
     #[arg(value_parser = PossibleValuesParser::new(Format::NAMES).try_map(|name| name.parse::<Format>()))]
-    pub log_format: Option<Format>,
+    pub(crate) log_format: Option<Format>,
 }
 
 impl Cli {
@@ -82,7 +89,7 @@ impl Cli {
     ///
     /// # Errors
     /// What clap has to say, `--help` and `--version` included: it knows where that goes and how to exit.
-    pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+    pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut command = command();
         let mut matches = command.try_get_matches_from_mut(args)?;
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
@@ -90,7 +97,7 @@ impl Cli {
 }
 
 /// The whole command line, as clap has it.
-pub fn command() -> clap::Command {
+pub(crate) fn command() -> clap::Command {
     environment(Cli::command())
 }
 
@@ -118,11 +125,14 @@ mod tests {
     fn every_flag_is_explained_and_has_its_variable() {
         for command in command().get_subcommands() {
             assert!(command.get_about().is_some(), "{}", command.get_name());
-            for arg in command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
+            for arg in
+                command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))
+            {
                 let name = format!("{} {}", command.get_name(), arg.get_id());
                 assert!(arg.get_help().is_some(), "{name} is not explained");
                 // Offline commands work on what is named on their command line and nothing else.
-                let offline = ["merge", "compact", "prune", "inspect", "completions"].contains(&command.get_name());
+                let offline =
+                    ["merge", "compact", "prune", "inspect", "completions"].contains(&command.get_name());
                 assert!(offline || arg.is_positional() || arg.get_env().is_some(), "{name} has no variable");
             }
         }

@@ -1,29 +1,52 @@
 //! One verb a file: each takes its arguments and does what the manual says.
 
-pub mod clean;
-pub mod compact;
-pub mod completions;
-pub mod delete;
-pub mod download;
-pub mod inspect;
-pub mod list;
-pub mod merge;
-pub mod prune;
+pub(crate) mod clean;
+pub(crate) mod compact;
+pub(crate) mod completions;
+pub(crate) mod delete;
+pub(crate) mod download;
+pub(crate) mod inspect;
+pub(crate) mod list;
+pub(crate) mod merge;
+pub(crate) mod prune;
 #[cfg(feature = "scrape")]
-pub mod scrape;
-pub mod upload;
+pub(crate) mod scrape;
+mod show;
+pub(crate) mod upload;
 
-use std::future::Future;
+#[cfg(any(feature = "scrape", feature = "serve"))]
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use autopgo_core::error::{Error, Kind};
+use tokio::runtime::Builder;
 
 use crate::output::Failure;
 
 /// Runs a command that mostly waits for a server, on this thread.
 fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    on(tokio::runtime::Builder::new_current_thread(), work)
+}
+
+/// Runs a command that goes on until it is stopped, on every core.
+#[cfg(any(feature = "scrape", feature = "serve"))]
+fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    on(tokio::runtime::Builder::new_multi_thread(), work)
+}
+
+fn on<T>(mut threads: Builder, work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    let runtime = threads
         .enable_all()
         .build()
         .map_err(|error| Error::new(Kind::Internal, "starting the runtime").because(error))?;
-    Ok(runtime.block_on(work)?)
+    let done = runtime.block_on(work);
+    // A name that is still being looked up must not hold up the end.
+    runtime.shutdown_background();
+    Ok(done?)
+}
+
+/// `port` on all interfaces, IPv6 included where the machine has it.
+#[cfg(any(feature = "scrape", feature = "serve"))]
+fn everywhere(port: u16) -> SocketAddr {
+    let six = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok();
+    if six { (Ipv6Addr::UNSPECIFIED, port).into() } else { (Ipv4Addr::UNSPECIFIED, port).into() }
 }

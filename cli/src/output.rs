@@ -1,8 +1,8 @@
 //! What leaves the process: data on standard output, notes and errors on standard error, and the exit code.
 
-pub mod file;
-pub mod human;
-pub mod progress;
+pub(crate) mod file;
+pub(crate) mod human;
+pub(crate) mod progress;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 /// Why a command did not do what it should.
 #[derive(Debug)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// It was called wrongly.
     Usage(Error),
     /// It could not do it.
@@ -24,11 +24,16 @@ pub enum Failure {
 
 impl Failure {
     /// A command that this build does not have.
-    #[cfg_attr(all(feature = "scrape", feature = "serve"), expect(dead_code, reason = "this build has them all"))]
-    pub fn not_built(command: &str, feature: &str) -> Self {
+    #[cfg_attr(
+        all(feature = "scrape", feature = "serve"),
+        expect(dead_code, reason = "this build has them all")
+    )]
+    pub(crate) fn not_built(command: &str, feature: &str) -> Self {
         Self::Usage(Error::new(
             Kind::Invalid,
-            format!("this build has no `{command}`: build it with `cargo build -p autopgo --features {feature}`"),
+            format!(
+                "this build has no `{command}`: build it with `cargo build -p autopgo --features {feature}`"
+            ),
         ))
     }
 
@@ -54,7 +59,7 @@ impl From<Error> for Failure {
 }
 
 /// Says what went wrong, if anything did, and gives the exit code.
-pub fn exit(result: Result<(), Failure>) -> ExitCode {
+pub(crate) fn exit(result: Result<(), Failure>) -> ExitCode {
     let Err(failure) = result else { return ExitCode::SUCCESS };
     if let Failure::Usage(error) | Failure::Error(error) = &failure {
         complain("error", error.chain());
@@ -63,19 +68,19 @@ pub fn exit(result: Result<(), Failure>) -> ExitCode {
 }
 
 /// Writes `text` to standard output.
-pub fn write(text: impl fmt::Display) -> Result<(), Failure> {
+pub(crate) fn write(text: impl fmt::Display) -> Result<(), Failure> {
     bytes(format!("{text}\n").as_bytes())
 }
 
 /// Writes `value` to standard output as JSON, for people to read as well.
-pub fn json(value: &impl Serialize) -> Result<(), Failure> {
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::new(Kind::Internal, "writing JSON").because(error))?;
     write(text)
 }
 
 /// Writes `bytes` to standard output as they are.
-pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::Closed,
@@ -84,13 +89,13 @@ pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
 }
 
 /// Says something to the person, beside the data.
-pub fn note(text: impl fmt::Display) {
+pub(crate) fn note(text: impl fmt::Display) {
     // Nobody listens there: nobody to tell.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Says that something is wrong, though not so wrong that it ends here.
-pub fn warn(text: impl fmt::Display) {
+pub(crate) fn warn(text: impl fmt::Display) {
     complain("warning", text);
 }
 

@@ -18,32 +18,38 @@ const UNREACHABLE: Duration = Duration::from_secs(3);
 
 /// What every command that talks to the API takes.
 #[derive(Args, Debug)]
-pub struct Api {
+pub(crate) struct Api {
     /// The server's base URL; a path in it (https://host/prod) is kept
-    #[arg(long, short = 'u', env = "AUTOPGO_API_URL", default_value = "http://localhost:8080", value_name = "URL")]
-    pub api_url: String,
+    #[arg(
+        long,
+        short = 'u',
+        env = "AUTOPGO_API_URL",
+        default_value = "http://localhost:8080",
+        value_name = "URL"
+    )]
+    pub(crate) api_url: String,
 
     /// A file with the API token to send; the variable AUTOPGO_API_TOKEN can hold the token itself
     #[arg(long, env = "AUTOPGO_TOKEN_FILE", value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
+    pub(crate) token_file: Option<PathBuf>,
 
     /// A further header for every request, as `Name: value`; may be given more than once, in the variable one a line
     #[arg(long, env = "AUTOPGO_HEADER", value_name = "HEADER", value_delimiter = '\n')]
-    pub header: Vec<String>,
+    pub(crate) header: Vec<String>,
 
     /// The longest silence of the server; a transfer that moves is never cut off
     #[arg(long, env = "AUTOPGO_TIMEOUT", default_value = "60s", value_name = "DURATION", value_parser = positive)]
-    pub timeout: GoDuration,
+    pub(crate) timeout: GoDuration,
 }
 
 /// The answer in JSON, for scripts.
 #[derive(Args, Debug)]
-pub struct Json {
+pub(crate) struct Json {
     /// Write the result as JSON
     #[arg(long, env = "AUTOPGO_JSON", num_args = 0..=1, require_equals = true, value_name = "BOOL")]
     #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
     #[arg(hide_possible_values = true, value_parser = BoolishValueParser::new())]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 impl Api {
@@ -51,7 +57,7 @@ impl Api {
     ///
     /// # Errors
     /// `Invalid`: a bad URL, header or token, or a token file that cannot be read.
-    pub fn client(&self) -> Result<Client> {
+    pub(crate) fn client(&self) -> Result<Client> {
         self.client_with(Patience { unreachable: UNREACHABLE, ..Patience::default() })
     }
 
@@ -59,7 +65,7 @@ impl Api {
     ///
     /// # Errors
     /// As [`Api::client`].
-    pub fn client_with(&self, patience: Patience) -> Result<Client> {
+    pub(crate) fn client_with(&self, patience: Patience) -> Result<Client> {
         let mut headers = Headers::default();
         for line in self.header.iter().filter(|line| !line.trim().is_empty()) {
             headers.add(line)?;
@@ -85,93 +91,93 @@ impl Api {
 }
 
 #[derive(Args, Debug)]
-pub struct Upload {
+pub(crate) struct Upload {
     /// The profile; `-` is standard input
     #[arg(value_name = "PROFILE")]
-    pub profile: PathBuf,
+    pub(crate) profile: PathBuf,
 
     /// The application that the profile is of
     #[arg(long, short = 'a', env = "AUTOPGO_APP", value_name = "APP")]
-    pub app: App,
+    pub(crate) app: App,
 
     #[command(flatten)]
-    pub api: Api,
+    pub(crate) api: Api,
 
     #[command(flatten)]
-    pub output: Json,
+    pub(crate) output: Json,
 }
 
 #[derive(Args, Debug)]
-pub struct Download {
+pub(crate) struct Download {
     /// The application
     #[arg(value_name = "APP")]
-    pub app: App,
+    pub(crate) app: App,
 
     /// Where to write the profile; `-` is standard output. A file that is there is replaced as a whole or not at all
     #[arg(long, short = 'o', env = "AUTOPGO_OUTPUT", default_value = "default.pgo", value_name = "FILE")]
-    pub output: PathBuf,
+    pub(crate) output: PathBuf,
 
     /// Ask for the compacted form: far smaller, and the compiler makes the same binary of it
     #[arg(long, env = "AUTOPGO_DOWNLOAD_COMPACT", num_args = 0..=1, require_equals = true, value_name = "BOOL")]
     #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
     #[arg(hide_possible_values = true, value_parser = BoolishValueParser::new())]
-    pub compact: bool,
+    pub(crate) compact: bool,
 
     /// Succeed without writing anything when there is no profile yet
     #[arg(long, env = "AUTOPGO_ALLOW_MISSING", num_args = 0..=1, require_equals = true, value_name = "BOOL")]
     #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
     #[arg(hide_possible_values = true, value_parser = BoolishValueParser::new())]
-    pub allow_missing: bool,
+    pub(crate) allow_missing: bool,
 
     #[command(flatten)]
-    pub api: Api,
+    pub(crate) api: Api,
 
     #[command(flatten)]
-    pub json: Json,
+    pub(crate) json: Json,
 }
 
 #[derive(Args, Debug)]
-pub struct List {
+pub(crate) struct List {
     #[command(flatten)]
-    pub api: Api,
+    pub(crate) api: Api,
 
     #[command(flatten)]
-    pub output: Json,
+    pub(crate) output: Json,
 }
 
 #[derive(Args, Debug)]
-pub struct Delete {
+pub(crate) struct Delete {
     /// The application
     #[arg(value_name = "APP")]
-    pub app: App,
+    pub(crate) app: App,
 
     #[command(flatten)]
-    pub api: Api,
+    pub(crate) api: Api,
 
     #[command(flatten)]
-    pub output: Json,
+    pub(crate) output: Json,
 }
 
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("which").args(["older_than", "larger_than"]).required(true).multiple(true)))]
-pub struct Clean {
+pub(crate) struct Clean {
     /// Delete a profile that nothing was merged into for this long, such as 720h
     #[arg(long, short = 'd', env = "AUTOPGO_OLDER_THAN", value_name = "DURATION")]
-    pub older_than: Option<GoDuration>,
+    pub(crate) older_than: Option<GoDuration>,
 
     /// Delete a profile of this many bytes or more
     #[arg(long, short = 's', env = "AUTOPGO_LARGER_THAN", value_name = "BYTES")]
-    pub larger_than: Option<u64>,
+    pub(crate) larger_than: Option<u64>,
 
     #[command(flatten)]
-    pub api: Api,
+    pub(crate) api: Api,
 
     #[command(flatten)]
-    pub output: Json,
+    pub(crate) output: Json,
 }
 
 /// A duration above zero.
-pub fn positive(text: &str) -> Result<GoDuration> {
+pub(crate) fn positive(text: &str) -> Result<GoDuration> {
     let duration: GoDuration = text.parse()?;
     if duration.0.is_zero() {
         return Err(Error::new(Kind::Invalid, "it must be above zero, such as 30s"));

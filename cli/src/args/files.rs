@@ -7,59 +7,59 @@ use clap::Args;
 use clap_complete::Shell;
 
 #[derive(Args, Debug)]
-pub struct Merge {
+pub(crate) struct Merge {
     /// The profiles to merge; one of them can be `-`, standard input
     #[arg(value_name = "PROFILE", required = true)]
-    pub profiles: Vec<PathBuf>,
+    pub(crate) profiles: Vec<PathBuf>,
 
     /// Where to write the merged profile; `-` is standard output
     #[arg(long, short = 'o', value_name = "FILE")]
-    pub output: PathBuf,
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Args, Debug)]
-pub struct Compact {
+pub(crate) struct Compact {
     /// The profile; `-` is standard input
     #[arg(value_name = "PROFILE")]
-    pub profile: PathBuf,
+    pub(crate) profile: PathBuf,
 
     /// Where to write the compacted profile; `-` is standard output
     #[arg(long, short = 'o', value_name = "FILE")]
-    pub output: PathBuf,
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Args, Debug)]
-pub struct Prune {
+pub(crate) struct Prune {
     /// The profile; `-` is standard input
     #[arg(value_name = "PROFILE")]
-    pub profile: PathBuf,
+    pub(crate) profile: PathBuf,
 
     /// The prune file: [{"app": "...", "rules": [{"drop": "regexp", "keep": "regexp"}]}], comments allowed
     #[arg(long, value_name = "FILE")]
-    pub rules: PathBuf,
+    pub(crate) rules: PathBuf,
 
     /// The application whose rules to apply
     #[arg(long, value_name = "APP")]
-    pub app: App,
+    pub(crate) app: App,
 
     /// Where to write the pruned profile; `-` is standard output
     #[arg(long, short = 'o', value_name = "FILE")]
-    pub output: PathBuf,
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Args, Debug)]
-pub struct Inspect {
+pub(crate) struct Inspect {
     /// The profile; `-` is standard input
     #[arg(value_name = "PROFILE")]
-    pub profile: PathBuf,
+    pub(crate) profile: PathBuf,
 
     /// Write the findings as JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
-pub struct Completions {
+pub(crate) struct Completions {
     /// The shell
-    pub shell: Shell,
+    pub(crate) shell: Shell,
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use autopgo_core::app::App;
 use autopgo_core::duration::GoDuration;
+#[cfg(feature = "scrape")]
+use autopgo_core::{error::Result, limits::Limits};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
@@ -12,140 +14,151 @@ use super::api::{Api, positive};
 
 #[derive(Args, Debug)]
 #[cfg_attr(not(feature = "scrape"), expect(dead_code, reason = "read so that it can be answered"))]
-pub struct Scrape {
+pub(crate) struct Scrape {
     /// The file that lists the targets: [{"address": "http://host:port", "path": "...", "app": "..."}]. `path` defaults
     /// to /debug/pprof/profile, `app` to --app; comments are allowed; a change is picked up while the scraper runs
     #[arg(value_name = "CONFIG")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 
     /// The most targets that are profiled at once: each round draws that many at random
     #[arg(long, short = 's', env = "AUTOPGO_SAMPLE_SIZE", value_name = "COUNT")]
-    pub sample_size: NonZeroUsize,
+    pub(crate) sample_size: NonZeroUsize,
 
     /// The application that profiles are uploaded for, where a target does not name its own
     #[arg(long, short = 'a', env = "AUTOPGO_APP", value_name = "APP")]
-    pub app: Option<App>,
+    pub(crate) app: Option<App>,
 
     /// The time from the start of one round of profiling to the start of the next
     #[arg(long, short = 'f', env = "AUTOPGO_FREQUENCY", default_value = "60s", value_name = "DURATION")]
     #[arg(value_parser = positive)]
-    pub frequency: GoDuration,
+    pub(crate) frequency: GoDuration,
 
     /// How long a target is profiled
     #[arg(long, short = 'd', env = "AUTOPGO_DURATION", default_value = "30s", value_name = "DURATION")]
     #[arg(value_parser = positive)]
-    pub duration: GoDuration,
+    pub(crate) duration: GoDuration,
 
     /// How targets are found
     #[arg(long, short = 'm', env = "AUTOPGO_MODE", default_value = "file", value_name = "MODE")]
     #[arg(value_parser = ["file", "http", "dns", "kube", "consul", "nomad"])]
-    pub mode: String,
+    pub(crate) mode: String,
 
     /// The port for health checks (/api/health, /api/ready), on all interfaces
     #[arg(long, short = 'p', env = "AUTOPGO_PORT", default_value_t = 8080, value_name = "PORT")]
-    pub port: u16,
+    pub(crate) port: u16,
 
     #[command(flatten)]
-    pub api: Api,
+    pub(crate) api: Api,
+}
+
+#[cfg(feature = "scrape")]
+impl Scrape {
+    /// What a profile may be: the same variables as the server's, so that the scraper refuses what the server would.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the variable, for a value that is none.
+    pub(crate) fn limits(&self) -> Result<Limits> {
+        Limits::from_lookup(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
 }
 
 #[derive(Args, Debug)]
 #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "read so that it can be answered"))]
-pub struct Server {
+pub(crate) struct Server {
     /// The blob store that holds the profiles, such as s3://bucket?region=eu-central-1 or file:///var/lib/autopgo
     #[arg(long, env = "AUTOPGO_BLOB_STORE_URL", value_name = "URL")]
-    pub blob_store_url: String,
+    pub(crate) blob_store_url: String,
 
     /// The event bus to publish to, such as nats://subject
     #[arg(long, env = "AUTOPGO_EVENT_WRITER_URL", value_name = "URL")]
-    pub event_writer_url: String,
+    pub(crate) event_writer_url: String,
 
     /// The port for HTTP
     #[arg(long, short = 'p', env = "AUTOPGO_PORT", default_value_t = 8080, value_name = "PORT")]
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 #[derive(Args, Debug)]
 #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "read so that it can be answered"))]
-pub struct Worker {
+pub(crate) struct Worker {
     /// The blob store that holds the profiles, such as s3://bucket?region=eu-central-1 or file:///var/lib/autopgo
     #[arg(long, env = "AUTOPGO_BLOB_STORE_URL", value_name = "URL")]
-    pub blob_store_url: String,
+    pub(crate) blob_store_url: String,
 
     /// The event bus to publish to, such as nats://subject
     #[arg(long, env = "AUTOPGO_EVENT_WRITER_URL", value_name = "URL")]
-    pub event_writer_url: String,
+    pub(crate) event_writer_url: String,
 
     /// The event bus to receive from, such as nats://subject?queue=autopgo
     #[arg(long, env = "AUTOPGO_EVENT_READER_URL", value_name = "URL")]
-    pub event_reader_url: String,
+    pub(crate) event_reader_url: String,
 
     /// The port for health checks (/api/health, /api/ready)
     #[arg(long, short = 'p', env = "AUTOPGO_PORT", default_value_t = 8080, value_name = "PORT")]
-    pub port: u16,
+    pub(crate) port: u16,
 
     #[command(flatten)]
-    pub merging: Merging,
+    pub(crate) merging: Merging,
 }
 
 #[derive(Args, Debug)]
 #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "read so that it can be answered"))]
-pub struct Local {
+pub(crate) struct Local {
     /// Where profiles are kept, when no blob store is given [default: the user's data folder]
     #[arg(long, env = "AUTOPGO_DATA_DIR", value_name = "FOLDER")]
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
 
     /// Start a few demo targets that replay recorded profiles, and scrape them
     #[arg(long, env = "AUTOPGO_DEMO", num_args = 0..=1, require_equals = true, value_name = "BOOL")]
     #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
     #[arg(hide_possible_values = true, value_parser = BoolishValueParser::new())]
-    pub demo: bool,
+    pub(crate) demo: bool,
 
     /// Run the handlers of one cloud, triggered as that cloud does it
     #[arg(long, env = "AUTOPGO_EMULATE", default_value = "none", value_name = "CLOUD")]
     #[arg(value_parser = ["none", "aws", "gcp", "azure"])]
-    pub emulate: String,
+    pub(crate) emulate: String,
 
     /// The port for HTTP, on the loopback interface
     #[arg(long, short = 'p', env = "AUTOPGO_PORT", default_value_t = 8080, value_name = "PORT")]
-    pub port: u16,
+    pub(crate) port: u16,
 
     /// A blob store in place of the data folder, such as s3://bucket?endpoint=http://localhost:9000
     #[arg(long, env = "AUTOPGO_BLOB_STORE_URL", value_name = "URL")]
-    pub blob_store_url: Option<String>,
+    pub(crate) blob_store_url: Option<String>,
 
     /// An event bus to publish to, in place of the one in memory
     #[arg(long, env = "AUTOPGO_EVENT_WRITER_URL", value_name = "URL")]
-    pub event_writer_url: Option<String>,
+    pub(crate) event_writer_url: Option<String>,
 
     /// An event bus to receive from, in place of the one in memory
     #[arg(long, env = "AUTOPGO_EVENT_READER_URL", value_name = "URL")]
-    pub event_reader_url: Option<String>,
+    pub(crate) event_reader_url: Option<String>,
 
     #[command(flatten)]
-    pub merging: Merging,
+    pub(crate) merging: Merging,
 }
 
 /// How a worker merges.
 #[derive(Args, Debug)]
 #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "read so that it can be answered"))]
-pub struct Merging {
+pub(crate) struct Merging {
     /// The prune file: which frames to drop from which application's profile. Keep a copy of a profile (`autopgo
     /// download`) before a new rule is first used: what is pruned is gone
     #[arg(long, env = "AUTOPGO_PRUNE", value_name = "FILE")]
-    pub prune: Option<PathBuf>,
+    pub(crate) prune: Option<PathBuf>,
 
     /// Keep base profiles in compacted form, so that they stay small for ever
     #[arg(long, env = "AUTOPGO_COMPACT", num_args = 0..=1, require_equals = true, value_name = "BOOL")]
     #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
     #[arg(hide_possible_values = true, value_parser = BoolishValueParser::new())]
-    pub compact: bool,
+    pub(crate) compact: bool,
 
     /// How often to look for uploads that no event told of
     #[arg(long, env = "AUTOPGO_SWEEP_EVERY", default_value = "1m", value_name = "DURATION", value_parser = positive)]
-    pub sweep_every: GoDuration,
+    pub(crate) sweep_every: GoDuration,
 
     /// How old an upload is before that takes it
     #[arg(long, env = "AUTOPGO_SWEEP_AFTER", default_value = "5m", value_name = "DURATION", value_parser = positive)]
-    pub sweep_after: GoDuration,
+    pub(crate) sweep_after: GoDuration,
 }

@@ -21,7 +21,7 @@ struct Cleaned {
     failed: Vec<App>,
 }
 
-pub fn run(args: Clean) -> Result<(), Failure> {
+pub(crate) fn run(args: Clean) -> Result<(), Failure> {
     let client = args.api.client().map_err(Failure::Usage)?;
     let (cleaned, failure) = wait(async { clean(&client, &args).await })?;
     if args.output.json {

@@ -27,7 +27,7 @@ struct Written<'a> {
     last_modified: Option<Timestamp>,
 }
 
-pub fn run(args: api::Download) -> Result<(), Failure> {
+pub(crate) fn run(args: api::Download) -> Result<(), Failure> {
     let client = args.api.client().map_err(Failure::Usage)?;
     let form = if args.compact { Form::Compact } else { Form::Full };
     let app = &args.app;
@@ -37,7 +37,8 @@ pub fn run(args: api::Download) -> Result<(), Failure> {
     let download = match answer {
         Ok(Downloaded::Profile(download)) => download,
         Ok(Downloaded::Unchanged) => {
-            let what = format!("downloading the profile of {app}: the server says that it has not changed, unasked");
+            let what =
+                format!("downloading the profile of {app}: the server says that it has not changed, unasked");
             return Err(Error::new(Kind::Internal, what).into());
         }
         Err(Failure::Error(error)) if args.allow_missing && error.kind() == Kind::NotFound => {
@@ -71,10 +72,12 @@ pub fn run(args: api::Download) -> Result<(), Failure> {
 fn checked(app: &App, download: &Download) -> Result<usize, Error> {
     let doing = || format!("downloading the profile of {app}");
     if !gzip::is_gzip(&download.bytes) {
-        let what = "what came is no profile (not gzip); check --api-url and what stands in front of the server";
+        let what =
+            "what came is no profile (not gzip); check --api-url and what stands in front of the server";
         return Err(Error::new(Kind::Unusable, what).during(doing()));
     }
-    let profile = file::parse(&download.bytes, "what came cannot be used").map_err(|error| error.during(doing()))?;
+    let profile =
+        file::parse(&download.bytes, "what came cannot be used").map_err(|error| error.during(doing()))?;
     Ok(profile.sample_count())
 }
 

@@ -6,9 +6,12 @@ use autopgo_pprof::{Profile, compatible, merge};
 use crate::args::files::Merge;
 use crate::output::{self, Failure, file, human};
 
-pub fn run(args: Merge) -> Result<(), Failure> {
+pub(crate) fn run(args: Merge) -> Result<(), Failure> {
     if args.profiles.iter().filter(|path| file::is_standard(path)).count() > 1 {
-        return Err(Failure::Usage(Error::new(Kind::Invalid, "standard input (`-`) can be merged only once")));
+        return Err(Failure::Usage(Error::new(
+            Kind::Invalid,
+            "standard input (`-`) can be merged only once",
+        )));
     }
     let mut profiles: Vec<Profile> = Vec::with_capacity(args.profiles.len());
     for path in &args.profiles {

@@ -6,10 +6,11 @@ use autopgo_core::rules::Rules;
 use crate::args::files::Prune;
 use crate::output::{self, Failure, file, human};
 
-pub fn run(args: Prune) -> Result<(), Failure> {
+pub(crate) fn run(args: Prune) -> Result<(), Failure> {
     let name = args.rules.display().to_string();
-    let text = String::from_utf8(file::read(&args.rules)?)
-        .map_err(|error| Error::new(Kind::Invalid, format!("reading {name}: it is not UTF-8")).because(error))?;
+    let text = String::from_utf8(file::read(&args.rules)?).map_err(|error| {
+        Error::new(Kind::Invalid, format!("reading {name}: it is not UTF-8")).because(error)
+    })?;
     let rules = Rules::parse(&text, &name)?;
     for warning in rules.warnings() {
         output::warn(warning);

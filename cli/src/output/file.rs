@@ -13,7 +13,7 @@ use super::Failure;
 const MOST: u64 = 1 << 30;
 
 /// Ceilings for the user's own files: far above a server's, and still a wall in front of a gzip bomb.
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         raw_bytes: MOST,
         samples: 50_000_000,
@@ -32,17 +32,17 @@ pub fn limits() -> Limits {
 }
 
 /// Whether `path` stands for standard input or output.
-pub fn is_standard(path: &Path) -> bool {
+pub(crate) fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
 /// The name of an input, for people.
-pub fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     if is_standard(path) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 /// Reads all of `path`; `-` is standard input.
-pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let name = name(path);
     let failed = |error: io::Error| Error::new(Kind::Invalid, format!("reading {name}")).because(error);
     let mut bytes = Vec::new();
@@ -60,18 +60,21 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
         file.take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
     }
     if bytes.len() as u64 > MOST {
-        return Err(Error::new(Kind::TooLarge, format!("{name} has more than {MOST} bytes: it is no profile")));
+        return Err(Error::new(
+            Kind::TooLarge,
+            format!("{name} has more than {MOST} bytes: it is no profile"),
+        ));
     }
     Ok(bytes)
 }
 
 /// Reads the profile in `path`; `-` is standard input.
-pub fn profile(path: &Path) -> Result<Profile, Error> {
+pub(crate) fn profile(path: &Path) -> Result<Profile, Error> {
     parse(&read(path)?, &name(path))
 }
 
 /// Reads the profile that `bytes` of `name` are.
-pub fn parse(bytes: &[u8], name: &str) -> Result<Profile, Error> {
+pub(crate) fn parse(bytes: &[u8], name: &str) -> Result<Profile, Error> {
     Profile::parse(bytes, &limits()).map_err(|error| Error::from(error).during(name))
 }
 
@@ -79,16 +82,18 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Profile, Error> {
 ///
 /// A regular file is replaced as a whole: written beside the target, made durable, and renamed, so that whatever
 /// happens there is the old file or the new one. It keeps the old one's permissions; a link stays a link.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     if is_standard(path) {
         if io::stdout().is_terminal() {
-            let what = "a profile is binary and standard output is a terminal; give a file with -o, or pipe it on";
+            let what =
+                "a profile is binary and standard output is a terminal; give a file with -o, or pipe it on";
             return Err(Error::new(Kind::Invalid, what).into());
         }
         return super::bytes(bytes);
     }
-    replace(path, bytes)
-        .map_err(|error| Error::new(Kind::Internal, format!("writing {}", path.display())).because(error).into())
+    replace(path, bytes).map_err(|error| {
+        Error::new(Kind::Internal, format!("writing {}", path.display())).because(error).into()
+    })
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -143,7 +148,11 @@ fn fresh() -> Permissions {
 fn durable(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
         // Some file systems have no such thing, and some folders may be written but not read.
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied) => Ok(()),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied) =>
+        {
+            Ok(())
+        }
         done => done,
     }
 }
@@ -158,7 +167,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("default.pgo");
         write(&path, b"one").expect("written");
-        let usual = File::create(folder.path().join("usual")).and_then(|file| file.metadata()).expect("a file");
+        let usual =
+            File::create(folder.path().join("usual")).and_then(|file| file.metadata()).expect("a file");
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!(mode(&path), usual.permissions().mode() & 0o777, "a new file is like any other");
         fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("set");

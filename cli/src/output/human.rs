@@ -9,7 +9,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// `512 B`, `287.0 KiB`, `1.2 MiB`.
-pub fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     if bytes < 1024 {
         return format!("{bytes} B");
     }
@@ -23,7 +23,7 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// `just now`, `5 minutes ago`, `3 days ago`.
-pub fn age(age: Duration) -> String {
+pub(crate) fn age(age: Duration) -> String {
     let seconds = age.as_secs();
     let (count, unit) = match seconds {
         0..10 => return "just now".to_owned(),
@@ -36,7 +36,7 @@ pub fn age(age: Duration) -> String {
 }
 
 /// `11,182`.
-pub fn count(number: impl TryInto<i128>) -> String {
+pub(crate) fn count(number: impl TryInto<i128>) -> String {
     let Ok(number) = number.try_into() else { return "?".to_owned() };
     let digits = number.unsigned_abs().to_string();
     let mut text = if number < 0 { "-".to_owned() } else { String::new() };

@@ -10,11 +10,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 const FIRST_SEEN: Duration = Duration::from_millis(200);
 
 /// A bar on standard error, if that is a terminal. It goes when it is dropped.
-pub struct Bar(ProgressBar);
+pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
     /// A bar that says `doing`.
-    pub fn new(doing: String) -> Self {
+    pub(crate) fn new(doing: String) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         // The template is written here and tested below; should it be refused, the bar has its plain look.
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
@@ -25,7 +25,7 @@ impl Bar {
     }
 
     /// What moves it.
-    pub fn progress(&self) -> Progress {
+    pub(crate) fn progress(&self) -> Progress {
         let bar = self.0.clone();
         Arc::new(move |moved: Moved| {
             if bar.is_hidden() && bar.elapsed() >= FIRST_SEEN {

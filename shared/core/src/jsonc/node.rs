@@ -65,8 +65,9 @@ impl<'t> Node<'t> {
         let mut seen = HashMap::with_capacity(object.properties.len());
         for property in &object.properties {
             let key = Key { property, lines };
-            if let Some(first) = seen.insert(key.name(), key.position()) {
-                let problem = format!("the key {:?} is there twice; first at {first}", key.name());
+            if let Some(first) = seen.insert(key.name(), key) {
+                let problem =
+                    format!("the key {:?} is there twice; first at {}", key.name(), first.position());
                 return Err(Fault { at: Some(key.position()), problem });
             }
         }

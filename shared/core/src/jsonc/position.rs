@@ -1,5 +1,6 @@
 //! Where a value stands in its file: kept beside the value, for errors about what the value means.
 
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -75,20 +76,27 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for LocatedVisitor<T> {
 pub(super) struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
+    /// The last answer, as offset and column: the next question is mostly further on in the same line, and a file
+    /// may be one long line.
+    last: Cell<(usize, usize)>,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, starts }
+        Self { text, starts, last: Cell::new((0, 1)) }
     }
 
     /// The place of byte `offset`.
     pub(super) fn position(&self, offset: usize) -> Position {
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = self.starts[line - 1];
-        let before = self.text.get(start..offset).unwrap_or_default();
-        Position { line, column: before.chars().count() + 1 }
+        let (from, column) =
+            Some(self.last.get()).filter(|(from, _)| (start..=offset).contains(from)).unwrap_or((start, 1));
+        let between = self.text.get(from..offset).unwrap_or_default();
+        let column = column + between.chars().count();
+        self.last.set((offset, column));
+        Position { line, column }
     }
 }
 

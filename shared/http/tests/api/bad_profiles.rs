@@ -19,7 +19,7 @@ async fn each_is_told_what_is_wrong() {
         ("corrupt gzip", flipped(&good), "corrupt"),
         ("gzip of gzip", pack(&good), "twice"),
         ("gzip and garbage", [good.as_slice(), b"garbage"].concat(), ""),
-        ("heap", fixture("profiles/hello-app/a-heap.pprof"), "heap profile"),
+        ("heap", fixture("profiles/hello-app/a-heap.pprof"), "(a heap"),
         ("goroutine", fixture("profiles/hello-app/a-goroutine.pprof"), "goroutine"),
         ("mutex", profile_of("contentions", "delay"), "contentions/count"),
         ("other types", profile_of("wall", "off-cpu"), "PGO needs a CPU profile"),

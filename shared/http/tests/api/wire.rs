@@ -36,20 +36,6 @@ async fn a_head_that_trickles_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_connection_at_rest_is_kept_for_longer_than_a_head_may_take() {
-    let world = World::with(hasty()).await;
-    let mut client = world.connect().await;
-    client.send(READY).await;
-    assert_eq!(client.answer().await.status, 200);
-    let start = Instant::now();
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    client.send(READY).await;
-    assert_eq!(client.answer().await.status, 200);
-    assert_eq!(client.rest().await, b"");
-    assert!(start.elapsed() >= Duration::from_millis(1000), "{:?}", start.elapsed());
-}
-
-#[tokio::test]
 async fn a_body_that_stalls_is_given_up() {
     let world = World::with(hasty()).await;
     let whole = post("/api/profile/hello", "", &fixture(PROFILE));

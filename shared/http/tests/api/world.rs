@@ -26,33 +26,33 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// No step of a test takes this long unless something hangs.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server.
-pub struct World {
-    pub blobs: Arc<dyn Blobs>,
-    pub port: u16,
-    pub stop: CancellationToken,
-    pub running: JoinHandle<()>,
+pub(crate) struct World {
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) port: u16,
+    pub(crate) stop: CancellationToken,
+    pub(crate) running: JoinHandle<()>,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Limits::default()).await
     }
 
-    pub async fn with(limits: Limits) -> Self {
+    pub(crate) async fn with(limits: Limits) -> Self {
         let blobs: Arc<dyn Blobs> = Arc::new(MemoryBlobs::new(Arc::new(System)));
         Self::over(blobs, limits).await
     }
 
-    pub async fn over(blobs: Arc<dyn Blobs>, limits: Limits) -> Self {
+    pub(crate) async fn over(blobs: Arc<dyn Blobs>, limits: Limits) -> Self {
         let server = server(Arc::clone(&blobs), limits.clone());
         let checks = Checks::default().with("blob", Arc::new(BlobCheck(Arc::clone(&blobs))));
         Self::of(autopgo_http::router(server, checks), blobs, limits, Duration::from_secs(10)).await
     }
 
-    pub async fn of(router: Router, blobs: Arc<dyn Blobs>, limits: Limits, grace: Duration) -> Self {
+    pub(crate) async fn of(router: Router, blobs: Arc<dyn Blobs>, limits: Limits, grace: Duration) -> Self {
         let listener = listen::bind(([127, 0, 0, 1], 0).into()).await.expect("any port");
         let port = listener.local_addr().expect("bound").port();
         let stop = CancellationToken::new();
@@ -62,79 +62,79 @@ impl World {
         Self { blobs, port, stop, running }
     }
 
-    pub async fn connect(&self) -> Client {
+    pub(crate) async fn connect(&self) -> Client {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("it listens");
         Client { stream, read: Vec::new() }
     }
 
     /// One request over one connection.
-    pub async fn ask(&self, request: impl AsRef<[u8]>) -> Answer {
+    pub(crate) async fn ask(&self, request: impl AsRef<[u8]>) -> Answer {
         let mut client = self.connect().await;
         client.send(request).await;
         client.answer().await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await
     }
 
-    pub async fn post(&self, path: &str, headers: &str, body: &[u8]) -> Answer {
+    pub(crate) async fn post(&self, path: &str, headers: &str, body: &[u8]) -> Answer {
         self.ask(post(path, headers, body)).await
     }
 
     /// Puts a base profile where the worker would.
-    pub async fn put_base(&self, app: &str, bytes: Vec<u8>) {
+    pub(crate) async fn put_base(&self, app: &str, bytes: Vec<u8>) {
         self.blobs.write(&format!("{app}/default.pgo"), bytes.into(), When::Always).await.expect("memory");
     }
 
-    pub async fn keys(&self) -> Vec<String> {
+    pub(crate) async fn keys(&self) -> Vec<String> {
         self.blobs.list("", None).map_ok(|entry| entry.key).try_collect().await.expect("memory")
     }
 
-    pub async fn bytes(&self, key: &str) -> Bytes {
+    pub(crate) async fn bytes(&self, key: &str) -> Bytes {
         self.blobs.read(key, u64::MAX).await.expect("memory").expect("it is there").bytes
     }
 }
 
-pub fn server(blobs: Arc<dyn Blobs>, limits: Limits) -> Server {
+pub(crate) fn server(blobs: Arc<dyn Blobs>, limits: Limits) -> Server {
     let clock = Arc::new(System);
     let bus = Arc::new(MemoryBus::new(clock.clone(), ACK_DEADLINE));
     Server::new(Host::new(blobs, bus, clock, Arc::new(Threads::per_core()), limits))
 }
 
 /// A `POST` with its length.
-pub fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 
 /// A file of `tests/fixtures`.
-pub fn fixture(path: &str) -> Vec<u8> {
+pub(crate) fn fixture(path: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(path);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// A connection.
-pub struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     read: Vec<u8>,
 }
 
 impl Client {
     /// Sends bytes, or as many as the server takes before it closes: what counts is its answer.
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = timeout(PATIENCE, self.stream.write_all(bytes.as_ref()))
             .await
             .expect("the server stopped reading");
     }
 
     /// The next answer. Its body goes by `Content-Length`, and a chunked one is not expected of this server.
-    pub async fn answer(&mut self) -> Answer {
+    pub(crate) async fn answer(&mut self) -> Answer {
         self.answer_to("GET").await
     }
 
     /// The same for an answer to `HEAD`, which has no body.
-    pub async fn answer_to(&mut self, method: &str) -> Answer {
+    pub(crate) async fn answer_to(&mut self, method: &str) -> Answer {
         let end = loop {
             match self.read.windows(4).position(|four| four == b"\r\n\r\n") {
                 Some(end) => break end,
@@ -173,7 +173,7 @@ impl Client {
     }
 
     /// Waits for the server to close, and gives what came before that.
-    pub async fn rest(mut self) -> Vec<u8> {
+    pub(crate) async fn rest(mut self) -> Vec<u8> {
         while self.more().await {}
         self.read
     }
@@ -181,23 +181,23 @@ impl Client {
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The message of an error, after a look at its form.
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
         assert!(self.header("x-request-id").is_some(), "{self:?}");
         let failure: autopgo_core::api::Failure = serde_json::from_slice(&self.body).expect(&self.text());
@@ -207,14 +207,14 @@ impl Answer {
 
     /// Checks that this is an error with `status` whose message has `says` in it.
     #[track_caller]
-    pub fn is(&self, status: u16, says: &str) {
+    pub(crate) fn is(&self, status: u16, says: &str) {
         assert_eq!(self.status, status, "{}", self.text());
         assert!(self.message().contains(says), "{} does not say {says:?}", self.text());
     }
 }
 
 /// Polls `what` until it holds.
-pub async fn until(what: impl Fn() -> bool) {
+pub(crate) async fn until(what: impl Fn() -> bool) {
     let waited = timeout(PATIENCE, async {
         while !what() {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -224,7 +224,7 @@ pub async fn until(what: impl Fn() -> bool) {
 }
 
 /// A dependency that is what it is said to be.
-pub struct Fixed(pub fn() -> Result<()>);
+pub(crate) struct Fixed(pub(crate) fn() -> Result<()>);
 
 #[async_trait]
 impl Check for Fixed {
