@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Completions(Completions),
 }
 
+const LOGGING: &str = "Logging";
+
 /// What every command takes.
 #[derive(Args, Debug)]
 pub(crate) struct Log {
@@ -71,6 +73,7 @@ pub(crate) struct Log {
         long,
         short = 'l',
         global = true,
+        help_heading = LOGGING,
         env = "AUTOPGO_LOG_LEVEL",
         default_value = "info",
         value_name = "LEVEL"
@@ -79,7 +82,7 @@ pub(crate) struct Log {
     pub(crate) log_level: Level,
 
     /// How to write log lines [default: text on a terminal, json otherwise]
-    #[arg(long, global = true, env = "AUTOPGO_LOG_FORMAT", value_name = "FORMAT")]
+    #[arg(long, global = true, help_heading = LOGGING, env = "AUTOPGO_LOG_FORMAT", value_name = "FORMAT")]
     #[arg(value_parser = PossibleValuesParser::new(Format::NAMES).try_map(|name| name.parse::<Format>()))]
     pub(crate) log_format: Option<Format>,
 }

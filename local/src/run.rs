@@ -1,8 +1,5 @@
 //! The process: the worker's loops beside the HTTP API, stopped together.
 
-use std::sync::Arc;
-
-use autopgo_boot::config::Lookup;
 use autopgo_boot::{Config, Ports, Served, Work, server, worker};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_http::process::listen;
@@ -17,34 +14,18 @@ pub struct Local {
 }
 
 impl Local {
-    /// Opens what `config` names; every part of it must be named (see [`crate::mode::embedded`]).
+    /// Opens what `config` names, every part of which must be named (see [`crate::mode::embedded`]), and asks each part
+    /// whether it answers.
     ///
     /// # Errors
-    /// `Invalid`, saying what to change, for a bad URL or bad prune rules.
-    pub fn open(config: Config, lookup: &Lookup<'_>) -> Result<Self> {
-        let ports = Ports::for_worker(&config, lookup)?;
-        let subscription = ports
-            .subscription
-            .clone()
-            .ok_or_else(|| Error::new(Kind::Internal, "the ports of a worker came without a subscription"))?;
+    /// `Invalid`, saying what to change, for a bad URL or bad prune rules; what the store or the bus says if it does
+    /// not answer.
+    pub async fn open(config: Config) -> Result<Self> {
+        let ports = Ports::for_worker(&config).await?;
+        ports.check().await?;
         let host = ports.host(&config);
-        let work = Work {
-            worker: worker(&config, host.clone())?,
-            subscription,
-            sweep_every: config.sweep_every,
-            sweep_after: config.sweep_after,
-        };
+        let work = Work::new(&ports, worker(&config, host.clone())?, &config)?;
         Ok(Self { served: server(&ports, host), work, config })
-    }
-
-    /// Asks the store and the bus whether they answer, so that a start with a wrong URL fails at once.
-    ///
-    /// # Errors
-    /// What the one says that does not answer.
-    pub async fn check(&self) -> Result<()> {
-        self.served.server.host().store.blobs().check().await?;
-        self.served.server.host().topic.check().await?;
-        self.work.subscription.check().await
     }
 }
 

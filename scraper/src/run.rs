@@ -31,7 +31,9 @@ const HEALTH_GRACE: Duration = Duration::from_secs(1);
 pub struct Options {
     /// Where profiles are sent.
     pub client: Client,
-    /// Where health is served (`GET /api/health`, `GET /api/ready`), if anywhere.
+    /// Where health is served (`GET /api/health`, `GET /api/ready`), if anywhere. `autopgo scrape` listens on every
+    /// interface: an orchestrator asks from outside. A broken config file makes the scraper unhealthy but leaves it
+    /// ready, so readiness is what a liveness probe should ask for.
     pub listen: Option<SocketAddr>,
     /// The most targets in hand at once. Each holds a profile of up to `limits.body_bytes` until it is uploaded.
     pub sample_size: NonZeroUsize,

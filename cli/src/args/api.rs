@@ -16,12 +16,15 @@ const TOKEN: &str = "AUTOPGO_API_TOKEN";
 /// How long a person or a build waits for a server that is not there.
 const UNREACHABLE: Duration = Duration::from_secs(3);
 
+const SERVER: &str = "Server";
+
 /// What every command that talks to the API takes.
 #[derive(Args, Debug)]
 pub(crate) struct Api {
     /// The server's base URL; a path in it (https://host/prod) is kept
     #[arg(
         long,
+        help_heading = SERVER,
         short = 'u',
         env = "AUTOPGO_API_URL",
         default_value = "http://localhost:8080",
@@ -30,15 +33,15 @@ pub(crate) struct Api {
     pub(crate) api_url: String,
 
     /// A file with the API token to send; the variable AUTOPGO_API_TOKEN can hold the token itself
-    #[arg(long, env = "AUTOPGO_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, help_heading = SERVER, env = "AUTOPGO_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 
     /// A further header for every request, as `Name: value`; may be given more than once, in the variable one a line
-    #[arg(long, env = "AUTOPGO_HEADER", value_name = "HEADER", value_delimiter = '\n')]
+    #[arg(long, help_heading = SERVER, env = "AUTOPGO_HEADER", value_name = "HEADER", value_delimiter = '\n')]
     pub(crate) header: Vec<String>,
 
     /// The longest silence of the server; a transfer that moves is never cut off
-    #[arg(long, env = "AUTOPGO_TIMEOUT", default_value = "60s", value_name = "DURATION", value_parser = positive)]
+    #[arg(long, help_heading = SERVER, env = "AUTOPGO_TIMEOUT", default_value = "60s", value_name = "DURATION", value_parser = positive)]
     pub(crate) timeout: GoDuration,
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use autopgo_core::app::App;
 use autopgo_core::duration::GoDuration;
-#[cfg(feature = "scrape")]
+#[cfg(any(feature = "scrape", feature = "serve"))]
 use autopgo_core::{error::Result, limits::Limits};
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -13,7 +13,6 @@ use clap::builder::BoolishValueParser;
 use super::api::{Api, positive};
 
 #[derive(Args, Debug)]
-#[cfg_attr(not(feature = "scrape"), expect(dead_code, reason = "read so that it can be answered"))]
 pub(crate) struct Scrape {
     /// The file that lists the targets: [{"address": "http://host:port", "path": "...", "app": "..."}]. `path` defaults
     /// to /debug/pprof/profile, `app` to --app; comments are allowed; a change is picked up while the scraper runs
@@ -51,19 +50,7 @@ pub(crate) struct Scrape {
     pub(crate) api: Api,
 }
 
-#[cfg(feature = "scrape")]
-impl Scrape {
-    /// What a profile may be: the same variables as the server's, so that the scraper refuses what the server would.
-    ///
-    /// # Errors
-    /// `Invalid`, naming the variable, for a value that is none.
-    pub(crate) fn limits(&self) -> Result<Limits> {
-        Limits::from_lookup(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-    }
-}
-
 #[derive(Args, Debug)]
-#[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "read so that it can be answered"))]
 pub(crate) struct Server {
     /// The blob store that holds the profiles, such as s3://bucket?region=eu-central-1 or file:///var/lib/autopgo
     #[arg(long, env = "AUTOPGO_BLOB_STORE_URL", value_name = "URL")]
@@ -79,7 +66,6 @@ pub(crate) struct Server {
 }
 
 #[derive(Args, Debug)]
-#[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "read so that it can be answered"))]
 pub(crate) struct Worker {
     /// The blob store that holds the profiles, such as s3://bucket?region=eu-central-1 or file:///var/lib/autopgo
     #[arg(long, env = "AUTOPGO_BLOB_STORE_URL", value_name = "URL")]
@@ -102,7 +88,6 @@ pub(crate) struct Worker {
 }
 
 #[derive(Args, Debug)]
-#[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "read so that it can be answered"))]
 pub(crate) struct Local {
     /// Where profiles are kept, when no blob store is given [default: the user's data folder]
     #[arg(long, env = "AUTOPGO_DATA_DIR", value_name = "FOLDER")]
@@ -141,7 +126,6 @@ pub(crate) struct Local {
 
 /// How a worker merges.
 #[derive(Args, Debug)]
-#[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "read so that it can be answered"))]
 pub(crate) struct Merging {
     /// The prune file: which frames to drop from which application's profile. Keep a copy of a profile (`autopgo
     /// download`) before a new rule is first used: what is pruned is gone
@@ -161,4 +145,13 @@ pub(crate) struct Merging {
     /// How old an upload is before that takes it
     #[arg(long, env = "AUTOPGO_SWEEP_AFTER", default_value = "5m", value_name = "DURATION", value_parser = positive)]
     pub(crate) sweep_after: GoDuration,
+}
+
+/// What is taken at the most, by the `AUTOPGO_MAX_*` variables and their like: there is no flag for each.
+///
+/// # Errors
+/// `Invalid`, naming the variable, for a value that is none.
+#[cfg(any(feature = "scrape", feature = "serve"))]
+pub(crate) fn limits() -> Result<Limits> {
+    Limits::from_lookup(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }

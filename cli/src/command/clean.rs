@@ -21,9 +21,9 @@ struct Cleaned {
     failed: Vec<App>,
 }
 
-pub(crate) fn run(args: Clean) -> Result<(), Failure> {
+pub(crate) fn run(args: &Clean) -> Result<(), Failure> {
     let client = args.api.client().map_err(Failure::Usage)?;
-    let (cleaned, failure) = wait(async { clean(&client, &args).await })?;
+    let (cleaned, failure) = wait(async { clean(&client, args).await })?;
     if args.output.json {
         output::json(&cleaned)?;
     } else if cleaned.deleted.is_empty() && failure.is_none() {

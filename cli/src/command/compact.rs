@@ -6,7 +6,7 @@ use autopgo_pprof::compact;
 use crate::args::files::Compact;
 use crate::output::{self, Failure, file, human};
 
-pub(crate) fn run(args: Compact) -> Result<(), Failure> {
+pub(crate) fn run(args: &Compact) -> Result<(), Failure> {
     let bytes = file::read(&args.profile)?;
     let name = file::name(&args.profile);
     let profile = file::parse(&bytes, &name)?;

@@ -12,7 +12,7 @@ struct Deleted<'a> {
     deleted: [&'a App; 1],
 }
 
-pub(crate) fn run(args: Delete) -> Result<(), Failure> {
+pub(crate) fn run(args: &Delete) -> Result<(), Failure> {
     let client = args.api.client().map_err(Failure::Usage)?;
     wait(client.delete(&args.app))?;
     if args.output.json {

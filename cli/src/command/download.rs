@@ -27,7 +27,7 @@ struct Written<'a> {
     last_modified: Option<Timestamp>,
 }
 
-pub(crate) fn run(args: api::Download) -> Result<(), Failure> {
+pub(crate) fn run(args: &api::Download) -> Result<(), Failure> {
     let client = args.api.client().map_err(Failure::Usage)?;
     let form = if args.compact { Form::Compact } else { Form::Full };
     let app = &args.app;
@@ -42,7 +42,7 @@ pub(crate) fn run(args: api::Download) -> Result<(), Failure> {
             return Err(Error::new(Kind::Internal, what).into());
         }
         Err(Failure::Error(error)) if args.allow_missing && error.kind() == Kind::NotFound => {
-            return nothing(&args);
+            return nothing(args);
         }
         Err(failure) => return Err(failure),
     };

@@ -67,7 +67,7 @@ pub(crate) struct Hot {
     pub(crate) weight: i64,
 }
 
-pub(crate) fn run(args: Inspect) -> Result<(), Failure> {
+pub(crate) fn run(args: &Inspect) -> Result<(), Failure> {
     let bytes = file::read(&args.profile)?;
     let name = file::name(&args.profile);
     let profile = file::parse(&bytes, &name)?;

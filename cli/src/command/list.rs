@@ -10,7 +10,7 @@ use super::wait;
 use crate::args::api::List;
 use crate::output::{self, Failure, human};
 
-pub(crate) fn run(args: List) -> Result<(), Failure> {
+pub(crate) fn run(args: &List) -> Result<(), Failure> {
     let client = args.api.client().map_err(Failure::Usage)?;
     let listed = wait(client.list())?;
     if args.output.json {

@@ -6,7 +6,7 @@ use autopgo_pprof::{Profile, compatible, merge};
 use crate::args::files::Merge;
 use crate::output::{self, Failure, file, human};
 
-pub(crate) fn run(args: Merge) -> Result<(), Failure> {
+pub(crate) fn run(args: &Merge) -> Result<(), Failure> {
     if args.profiles.iter().filter(|path| file::is_standard(path)).count() > 1 {
         return Err(Failure::Usage(Error::new(
             Kind::Invalid,

@@ -2,11 +2,12 @@
 
 use autopgo_core::error::{Error, Kind};
 use autopgo_core::rules::Rules;
+use autopgo_pprof::{Edges, Profile};
 
 use crate::args::files::Prune;
 use crate::output::{self, Failure, file, human};
 
-pub(crate) fn run(args: Prune) -> Result<(), Failure> {
+pub(crate) fn run(args: &Prune) -> Result<(), Failure> {
     let name = args.rules.display().to_string();
     let text = String::from_utf8(file::read(&args.rules)?).map_err(|error| {
         Error::new(Kind::Invalid, format!("reading {name}: it is not UTF-8")).because(error)
@@ -20,16 +21,17 @@ pub(crate) fn run(args: Prune) -> Result<(), Failure> {
         return Err(Error::new(Kind::Invalid, what).into());
     }
     let mut profile = file::profile(&args.profile)?;
-    let before = profile.sample_count();
+    let before = edges(&profile);
     rules.apply(&args.app, &mut profile);
     file::write(&args.output, &profile.write())?;
     if !file::is_standard(&args.output) {
-        output::note(format_args!(
-            "wrote {}: {} samples, from {}",
-            args.output.display(),
-            human::count(profile.sample_count()),
-            human::count(before)
-        ));
+        let (path, after) = (args.output.display(), edges(&profile));
+        output::note(format_args!("wrote {path}: {after} call edges that the compiler reads, from {before}"));
     }
     Ok(())
+}
+
+/// Samples stay when their stacks are cut, so edges are what shows that a rule did something.
+fn edges(profile: &Profile) -> String {
+    Edges::of(profile).map_or_else(|_| "no".to_owned(), |edges| human::count(edges.len()))
 }

@@ -5,7 +5,7 @@ use autopgo_core::error::{Error, Kind};
 use autopgo_http::process::shutdown;
 use autopgo_scraper::{Mode, Options, source};
 
-use crate::args::serve::Scrape;
+use crate::args::serve::{Scrape, limits};
 use crate::output::Failure;
 
 pub(crate) fn run(args: Scrape) -> Result<(), Failure> {
@@ -21,7 +21,7 @@ pub(crate) fn run(args: Scrape) -> Result<(), Failure> {
         sample_size: args.sample_size,
         frequency: args.frequency.0,
         duration: args.duration.0,
-        limits: args.limits().map_err(Failure::Usage)?,
+        limits: limits().map_err(Failure::Usage)?,
     };
     super::run(async move {
         let stop = shutdown::on_signal()?;

@@ -9,7 +9,7 @@ use crate::args::api::Upload;
 use crate::output::progress::Bar;
 use crate::output::{self, Failure, file, human};
 
-pub(crate) fn run(args: Upload) -> Result<(), Failure> {
+pub(crate) fn run(args: &Upload) -> Result<(), Failure> {
     let client = args.api.client().map_err(Failure::Usage)?;
     let body = ready(file::read(&args.profile)?, &file::name(&args.profile))?;
     let size = body.len() as u64;

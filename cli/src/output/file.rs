@@ -1,11 +1,12 @@
 //! Profiles in files: read whole, and replaced as a whole or not at all.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use autopgo_core::error::{Error, Kind};
 use autopgo_pprof::{Limits, Profile};
+use tempfile::NamedTempFile;
 
 use super::Failure;
 
@@ -113,7 +114,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut new = tempfile::Builder::new().prefix(".autopgo-").permissions(fresh()).tempfile_in(folder)?;
+    let mut new = beside(folder)?;
     new.write_all(bytes)?;
     if let Some(old) = old {
         new.as_file().set_permissions(old.permissions())?;
@@ -136,11 +137,13 @@ fn end_of_links(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("it is a link that leads nowhere"))
 }
 
-/// The permissions of a new file: the usual ones, less what the umask takes away.
-#[cfg(unix)]
-fn fresh() -> Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    Permissions::from_mode(0o666)
+/// A temporary file in `folder`, with the permissions of any new file: tempfile's own are for its owner alone.
+fn beside(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".autopgo-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// Makes the rename itself durable.
@@ -157,9 +160,16 @@ fn durable(folder: &Path) -> io::Result<()> {
     }
 }
 
-#[cfg(test)]
+/// Only Unix opens a folder as a file; elsewhere the rename is as durable as the system makes it.
+#[cfg(not(unix))]
+fn durable(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
@@ -174,6 +184,9 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("set");
         write(&path, b"two").expect("written");
         assert_eq!((fs::read(&path).expect("read"), mode(&path)), (b"two".to_vec(), 0o640));
+        fs::set_permissions(&path, Permissions::from_mode(0o444)).expect("set");
+        write(&path, b"three").expect_err("it is read-only");
+        assert_eq!(fs::read(&path).expect("read"), b"two");
         assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 2, "nothing else is left behind");
     }
 

@@ -94,6 +94,7 @@ async fn nobody_there() {
 async fn hanging_and_dripping_end() {
     let mut fetcher = fetcher(LIMIT);
     fetcher.patience = Duration::from_millis(200);
+    let begun = std::time::Instant::now();
     let hanging = FakeTarget::hanging().await;
     let says = "no whole profile within 200ms (1 s of it to profile)";
     check(fetcher.fetch(&hanging.target("app")).await, Outcome::Timeout, says);
@@ -113,6 +114,7 @@ async fn hanging_and_dripping_end() {
     })
     .await;
     check(fetcher.fetch(&dripping.target("app")).await, Outcome::Timeout, says);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 /// Sends a gigabyte behind `head` and counts what is taken of it.

@@ -1,1 +1,23 @@
-//! Blob stores by URL.
+//! Blob stores by URL: `file://` and `mem://`, each over the port of the core.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use autopgo_blob::open::{Environment, open};
+//! use autopgo_core::clock::System;
+//! use autopgo_core::port::blobs::When;
+//!
+//! # async fn example() -> autopgo_core::error::Result<()> {
+//! let environment = Environment::new(Arc::new(System));
+//! let store = open("mem://profiles?prefix=staging-area/", &environment).await?;
+//! store.write("checkout/default.pgo", "...".into(), When::Absent).await?;
+//!
+//! let whole = open("mem://profiles", &environment).await?;
+//! assert!(whole.stat("staging-area/checkout/default.pgo").await?.is_some());
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+//! ```
+
+pub mod file;
+pub mod open;
+pub mod prefix;

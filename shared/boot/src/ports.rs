@@ -10,9 +10,9 @@ use autopgo_core::port::blobs::Blobs;
 use autopgo_core::port::bus::{Subscription, Topic};
 use autopgo_core::port::cpu::Threads;
 
-use crate::config::{BLOB_STORE_URL, Config, EVENT_READER_URL, EVENT_WRITER_URL, Lookup};
+use crate::config::{BLOB_STORE_URL, Config, EVENT_READER_URL, EVENT_WRITER_URL};
 
-/// A blob store and the two ends of a bus. What one process opens under the same `mem://` name is the same.
+/// A blob store and the two ends of a bus.
 #[derive(Clone)]
 pub struct Ports {
     /// The blob store.
@@ -28,35 +28,44 @@ impl Ports {
     ///
     /// # Errors
     /// `Invalid`, saying which flag or variable to set, if a URL is missing or wrong.
-    pub fn for_server(config: &Config, lookup: &Lookup<'_>) -> Result<Self> {
-        let (store, writer) = (
-            needed(&config.blob_store_url, "--blob-store-url", BLOB_STORE_URL)?,
-            needed(&config.event_writer_url, "--event-writer-url", EVENT_WRITER_URL)?,
-        );
-        let memory = Memory::default();
+    pub async fn for_server(config: &Config) -> Result<Self> {
+        let store = needed(config.blob_store_url.as_deref(), "--blob-store-url", BLOB_STORE_URL)?;
+        let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
         Ok(Self {
-            blobs: memory.blobs(store, lookup)?,
-            topic: memory.topic(writer, lookup)?,
+            blobs: autopgo_blob::open(store, &autopgo_blob::Environment::new(clock())).await?,
+            topic: autopgo_pubsub::topic(writer, &autopgo_pubsub::Environment::new(clock())).await?,
             subscription: None,
         })
     }
 
-    /// Opens what a worker needs: a server's ports and a subscription.
+    /// Opens what a worker needs: a server's ports and a subscription. What is opened under one `mem://` name here is
+    /// the same thing.
     ///
     /// # Errors
     /// `Invalid`, saying which flag or variable to set, if a URL is missing or wrong.
-    pub fn for_worker(config: &Config, lookup: &Lookup<'_>) -> Result<Self> {
-        let reader = needed(&config.event_reader_url, "--event-reader-url", EVENT_READER_URL)?;
-        let (store, writer) = (
-            needed(&config.blob_store_url, "--blob-store-url", BLOB_STORE_URL)?,
-            needed(&config.event_writer_url, "--event-writer-url", EVENT_WRITER_URL)?,
-        );
-        let memory = Memory::default();
+    pub async fn for_worker(config: &Config) -> Result<Self> {
+        let store = needed(config.blob_store_url.as_deref(), "--blob-store-url", BLOB_STORE_URL)?;
+        let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
+        let reader = needed(config.event_reader_url.as_deref(), "--event-reader-url", EVENT_READER_URL)?;
+        let bus = autopgo_pubsub::Environment::new(clock());
         Ok(Self {
-            blobs: memory.blobs(store, lookup)?,
-            topic: memory.topic(writer, lookup)?,
-            subscription: Some(memory.subscription(reader, lookup)?),
+            blobs: autopgo_blob::open(store, &autopgo_blob::Environment::new(clock())).await?,
+            topic: autopgo_pubsub::topic(writer, &bus).await?,
+            subscription: Some(autopgo_pubsub::subscription(reader, &bus).await?),
         })
+    }
+
+    /// Asks each of them whether it answers, so that a start with a wrong URL fails at once and says why.
+    ///
+    /// # Errors
+    /// What the first says that does not answer.
+    pub async fn check(&self) -> Result<()> {
+        self.blobs.check().await.map_err(|error| error.during("the blob store"))?;
+        self.topic.check().await.map_err(|error| error.during("the event writer"))?;
+        if let Some(subscription) = &self.subscription {
+            subscription.check().await.map_err(|error| error.during("the event reader"))?;
+        }
+        Ok(())
     }
 
     /// The core's host over these ports, on the machine's clock and cores.
@@ -76,5 +85,45 @@ impl Ports {
             }
             None => checks,
         }
+    }
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(System)
+}
+
+fn needed<'a>(url: Option<&'a str>, flag: &str, variable: &str) -> Result<&'a str> {
+    url.ok_or_else(|| Error::new(Kind::Invalid, format!("no URL: set {flag} or {variable}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(store: &str, writer: &str, reader: Option<&str>) -> Config {
+        Config {
+            blob_store_url: Some(store.to_owned()),
+            event_writer_url: Some(writer.to_owned()),
+            event_reader_url: reader.map(str::to_owned),
+            ..Config::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_url_names_its_flag_and_its_variable() {
+        let error = Ports::for_server(&Config::default()).await.err().expect("no URL");
+        assert_eq!(error.what(), "no URL: set --blob-store-url or AUTOPGO_BLOB_STORE_URL");
+        let error = Ports::for_worker(&config("mem://a", "mem://b", None)).await.err().expect("no URL");
+        assert_eq!(error.what(), "no URL: set --event-reader-url or AUTOPGO_EVENT_READER_URL");
+    }
+
+    #[tokio::test]
+    async fn both_ends_of_a_bus_in_memory_meet() {
+        let ports = Ports::for_worker(&config("mem://a", "mem://b", Some("mem://b"))).await.expect("opened");
+        ports.check().await.expect("healthy");
+        let message = autopgo_core::port::bus::Message { body: "hello".into(), key: "app".to_owned() };
+        ports.topic.publish(message).await.expect("published");
+        let subscription = ports.subscription.expect("a worker's");
+        assert_eq!(subscription.receive(1).await.expect("received")[0].body, "hello");
     }
 }

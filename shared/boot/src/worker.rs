@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::host::Host;
+use autopgo_core::jsonc;
 use autopgo_core::port::bus::Subscription;
 use autopgo_core::rules::Rules;
 use autopgo_core::worker::{Options, Worker, pull};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, PRUNE};
+use crate::ports::Ports;
 
 /// How long the work in hand may take after a stop was asked for. What is not done then is delivered again.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -25,10 +27,11 @@ pub fn worker(config: &Config, host: Host) -> Result<Worker> {
         None => Rules::default(),
         Some(path) => {
             let name = path.display().to_string();
-            let text = fs::read_to_string(path).map_err(|error| {
+            let bytes = fs::read(path).map_err(|error| {
                 Error::new(Kind::Invalid, format!("reading the prune rules {name} ({PRUNE}): {error}"))
             })?;
-            let rules = Rules::parse(&text, &name)?;
+            let text = jsonc::text(&bytes, &name)?;
+            let rules = Rules::parse(text, &name)?;
             for warning in rules.warnings() {
                 tracing::warn!("{warning}");
             }
@@ -40,17 +43,25 @@ pub fn worker(config: &Config, host: Host) -> Result<Worker> {
 
 /// A worker at work until it is stopped.
 pub struct Work {
-    /// The worker.
-    pub worker: Worker,
-    /// What it receives from.
-    pub subscription: Arc<dyn Subscription>,
-    /// How often it sweeps.
-    pub sweep_every: Duration,
-    /// How old a staged upload is before a sweep takes it.
-    pub sweep_after: Duration,
+    worker: Worker,
+    subscription: Arc<dyn Subscription>,
+    sweep_every: Duration,
+    sweep_after: Duration,
 }
 
 impl Work {
+    /// `worker`, fed by the subscription of `ports`.
+    ///
+    /// # Errors
+    /// `Invalid` if the ports have none.
+    pub fn new(ports: &Ports, worker: Worker, config: &Config) -> Result<Self> {
+        let subscription = ports.subscription.clone().ok_or_else(|| {
+            Error::new(Kind::Invalid, "a worker needs a subscription: open its ports with a URL to receive from")
+        })?;
+        let Config { sweep_every, sweep_after, .. } = *config;
+        Ok(Self { worker, subscription, sweep_every, sweep_after })
+    }
+
     /// Pulls and sweeps until `stop`, then finishes what is in hand, for a while.
     pub async fn run(self, stop: CancellationToken) {
         let both = async {

@@ -93,14 +93,20 @@ impl<'a> Retry<'a> {
         if spent.saturating_add(pause) > patience.min(LONGEST) {
             return Err(self.gave_up(fault.error, spent).during(doing));
         }
-        tracing::warn!(
-            attempt = self.tries,
-            pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-            error = fault.error.chain(),
-            "{doing} failed; trying again"
-        );
+        self.say(doing, &fault, pause);
         self.clock.sleep(pause).await;
         Ok(())
+    }
+
+    /// Every fault is worth a line, but not that there is still nobody there.
+    fn say(&self, doing: &str, fault: &Fault, pause: Duration) {
+        let (attempt, error) = (self.tries, fault.error.chain());
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        if fault.again == Again::Unreachable && attempt > 1 {
+            tracing::debug!(attempt, pause_ms, error, "{doing} failed; trying again");
+        } else {
+            tracing::warn!(attempt, pause_ms, error, "{doing} failed; trying again");
+        }
     }
 
     fn gave_up(&self, error: Error, spent: Duration) -> Error {

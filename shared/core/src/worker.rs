@@ -1,7 +1,7 @@
 //! The worker: merges staged uploads into base profiles.
 //!
 //! [`Worker::handle`] takes a batch of messages and says for each what becomes of it; [`Worker::sweep`] finds what no
-//! message told of. Both end in the same attempt ([`merge`]), so neither can merge an upload twice.
+//! message told of. Both end in the same attempt (`worker/merge.rs`), so neither can merge an upload twice.
 
 mod delete;
 mod fold;

@@ -36,6 +36,11 @@ impl Failure {
         self
     }
 
+    /// The status it is answered with.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// A bug of ours; whoever makes it has logged what happened.
     pub(crate) fn internal() -> Self {
         Self::new(

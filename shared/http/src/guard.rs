@@ -52,3 +52,44 @@ pub(crate) async fn admit(State(Room(room)): State<Room>, request: Request, next
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tokio::time::Instant;
+    use tower::ServiceExt;
+
+    fn ask(path: &str) -> Request {
+        Request::get(path).body(Body::empty()).expect("a request")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_hangs_is_given_up_and_its_place_free_again() {
+        let room = Room::new(1);
+        let hang = || async { std::future::pending::<()>().await };
+        let router = Router::new().route("/", get(hang)).layer(from_fn_with_state(room.clone(), admit));
+        let start = Instant::now();
+        let response = router.oneshot(ask("/")).await.expect("infallible");
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(start.elapsed().as_secs(), 600);
+        assert_eq!(room.0.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_place_is_taken_until_the_answer_is_sent() {
+        let room = Room::new(1);
+        let router = Router::new()
+            .route("/", get(|| async { "hello" }))
+            .layer(from_fn_with_state(room.clone(), admit));
+        let first = router.clone().oneshot(ask("/")).await.expect("infallible");
+        assert_eq!(first.status(), StatusCode::OK);
+        let second = router.clone().oneshot(ask("/")).await.expect("infallible");
+        assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(first);
+        assert_eq!(router.oneshot(ask("/")).await.expect("infallible").status(), StatusCode::OK);
+    }
+}

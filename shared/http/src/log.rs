@@ -181,4 +181,112 @@ mod tests {
         assert!(line.path.starts_with("/a\\u{202e}bxxx"), "{}", line.path);
         assert_eq!(line.path.len(), LONGEST);
     }
+
+    mod lines {
+        use super::*;
+        use autopgo_core::error::{Error, Kind};
+        use axum::Router;
+        use axum::body::Body;
+        use axum::routing::{get, post};
+        use tower::ServiceExt;
+
+        use crate::process::logging::tests::Lines;
+        use crate::process::logging::{Format, Level};
+        use crate::router::finished;
+
+        fn router() -> Router {
+            let secret =
+                || async { Failure::from(Error::new(Kind::Internal, "reading").because("the secret")) };
+            let wait = || async { std::future::pending::<()>().await };
+            let panics = || async { assert!(Method::GET == Method::POST, "as asked") };
+            let routes = Router::new()
+                .route("/api/profile/{app}", get(|| async { "hello" }))
+                .route("/fails", get(secret))
+                .route("/panics", get(panics))
+                .route("/waits", post(wait))
+                .route("/api/ready", get(|| async {}));
+            finished(routes, "nothing")
+        }
+
+        async fn asked(method: &str, path: &str) -> Response {
+            let request = Request::builder().method(method).uri(path).header(X_REQUEST_ID, "r-1");
+            router().oneshot(request.body(Body::empty()).expect("a request")).await.expect("infallible")
+        }
+
+        #[tokio::test]
+        async fn a_request_is_one_line_with_all_that_one_searches_for() {
+            let (lines, _log) = Lines::of(Level::Info, Format::Json);
+            let response = asked("GET", "/api/profile/hello?token=secret").await;
+            assert_eq!(lines.text(), "", "the line says how it ended, so it comes last");
+            axum::body::to_bytes(response.into_body(), 10).await.expect("five bytes");
+            let line = &lines.json()[0];
+            for (field, value) in [
+                ("message", "request"),
+                ("level", "INFO"),
+                ("request.id", "r-1"),
+                ("method", "GET"),
+                ("path", "/api/profile/hello"),
+                ("app", "hello"),
+            ] {
+                assert_eq!(line[field], value, "{line}");
+            }
+            assert_eq!((line["status"].as_u64(), line["size_bytes"].as_u64()), (Some(200), Some(5)));
+            assert!(line["duration_ms"].is_u64(), "{line}");
+            assert!(!lines.text().contains("secret"), "{line}");
+            assert_eq!(lines.json().len(), 1);
+        }
+
+        #[tokio::test]
+        async fn a_refusal_says_why_and_a_probe_nothing() {
+            let (lines, _log) = Lines::of(Level::Info, Format::Json);
+            drop(asked("GET", "/nowhere").await);
+            drop(asked("GET", "/api/ready").await);
+            let line = &lines.json()[0];
+            assert_eq!(line["status"], 404);
+            assert!(
+                line["reason"].as_str().is_some_and(|reason| reason.contains("nothing at this path")),
+                "{line}"
+            );
+            assert_eq!(lines.json().len(), 1);
+        }
+
+        #[tokio::test]
+        async fn a_failure_logs_its_cause_once_and_answers_without_it() {
+            let (lines, _log) = Lines::of(Level::Info, Format::Json);
+            let response = asked("GET", "/fails").await;
+            assert_eq!(response.headers()[X_REQUEST_ID], "r-1");
+            let body = axum::body::to_bytes(response.into_body(), 1000).await.expect("a body");
+            assert!(!String::from_utf8_lossy(&body).contains("secret"));
+            let line = &lines.json()[0];
+            assert_eq!(
+                (&line["level"], &line["error"]),
+                (&"ERROR".into(), &"reading: the secret".into()),
+                "{line}"
+            );
+            assert_eq!(line["span"]["request.id"], "r-1");
+            assert_eq!(lines.text().matches("the secret").count(), 1);
+        }
+
+        #[tokio::test]
+        async fn a_panic_is_answered_like_any_failure() {
+            let (lines, _log) = Lines::of(Level::Info, Format::Json);
+            let response = asked("GET", "/panics").await;
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(response.headers()[X_REQUEST_ID], "r-1");
+            drop(response);
+            assert_eq!(lines.json()[0]["status"], 500);
+        }
+
+        #[tokio::test]
+        async fn a_client_that_goes_away_is_no_error() {
+            let (lines, _log) = Lines::of(Level::Info, Format::Json);
+            let request = asked("POST", "/waits");
+            assert!(request.now_or_never().is_none());
+            drop(asked("GET", "/api/profile/hello").await);
+            let messages: Vec<_> = lines.json().iter().map(|line| line["message"].to_string()).collect();
+            assert!(messages[0].contains("before it was answered"), "{messages:?}");
+            assert!(messages[1].contains("before it had the whole answer"), "{messages:?}");
+            assert!(lines.json().iter().all(|line| line["level"] == "INFO"), "{}", lines.text());
+        }
+    }
 }

@@ -56,3 +56,92 @@ fn guess(profile: &Profile) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+    use crate::example::cpu;
+    use crate::profile::Kind;
+
+    fn refusal(profile: &Profile) -> String {
+        let error = upload(profile).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unusable);
+        error.to_string()
+    }
+
+    fn of_types(types: &[(&str, &str)]) -> Profile {
+        let mut profile = Profile::empty_cpu();
+        let mut text = |text: &str| profile.strings.intern(text.as_bytes());
+        let types = types.iter().map(|(kind, unit)| Kind { kind: text(kind), unit: text(unit) }).collect();
+        profile.header.sample_types = types;
+        profile
+    }
+
+    #[test]
+    fn cpu_profiles_and_idle_services_are_taken() {
+        upload(&cpu(&["3: leaf;main"])).unwrap();
+        upload(&cpu(&["3: main"])).unwrap();
+        upload(&cpu(&["0: leaf;main"])).unwrap();
+        upload(&Profile::empty_cpu()).unwrap();
+    }
+
+    #[test]
+    fn other_sample_types_are_refused_by_name() {
+        let wanted = "; PGO needs a CPU profile with samples/count, cpu/nanoseconds: take it from /debug/pprof/profile";
+        for (types, expected) in [
+            (&[][..], "sample types are none"),
+            (&[("samples", "count")], "sample types are samples/count"),
+            (
+                &[("cpu", "nanoseconds"), ("samples", "count")],
+                "sample types are cpu/nanoseconds, samples/count",
+            ),
+            (
+                &[("contentions", "count"), ("delay", "nanoseconds")],
+                "sample types are contentions/count, delay/nanoseconds (a mutex or block profile)",
+            ),
+            (&[("goroutine", "count")], "sample types are goroutine/count (a goroutine profile)"),
+            (&[("threadcreate", "count")], "sample types are threadcreate/count (a threadcreate profile)"),
+            (
+                &[("inuse_objects", "count"), ("inuse_space", "bytes")],
+                "sample types are inuse_objects/count, inuse_space/bytes (a heap profile)",
+            ),
+        ] {
+            assert_eq!(refusal(&of_types(types)), format!("{expected}{wanted}"));
+        }
+    }
+
+    #[test]
+    fn negative_values_are_refused_wherever_they_are() {
+        let mut profile = cpu(&["3: leaf;main", "2: main"]);
+        profile.samples.values_mut(1)[1] = -20;
+        assert_eq!(
+            refusal(&profile),
+            "sample 1 has the negative value -20 for cpu/nanoseconds; PGO needs a plain CPU profile, not a \
+             difference of two"
+        );
+    }
+
+    #[test]
+    fn sums_past_64_bits_are_refused() {
+        let mut profile = cpu(&["1: leaf;main", "1: main"]);
+        profile.samples.values_mut(0)[1] = i64::MAX;
+        let expected =
+            "the values of cpu/nanoseconds add up to more than 9223372036854775807: no CPU profile does";
+        assert_eq!(refusal(&profile), expected);
+        profile.samples.values_mut(1)[1] = 0;
+        upload(&profile).unwrap();
+    }
+
+    #[test]
+    fn start_lines_are_needed_where_the_compiler_looks() {
+        let mut profile = cpu(&["1: leaf;caller;main"]);
+        let expected = "no sample has a function with a start_line, which PGO needs: the profiled program must be built with Go 1.20 or later";
+        // Only the leaf and its caller count.
+        profile.functions[0].start_line = 0;
+        upload(&profile).unwrap();
+        profile.functions[1].start_line = 0;
+        assert_eq!(refusal(&profile), expected);
+        assert_eq!(refusal(&cpu(&["1: "])), expected);
+    }
+}

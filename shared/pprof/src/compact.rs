@@ -78,3 +78,57 @@ fn header(profile: &Profile, strings: &mut Strings) -> Header {
         ..*from
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Edges;
+    use crate::example::{cpu, stacks};
+
+    fn identity(profile: &Profile) -> crate::Identity {
+        Edges::of(profile).unwrap().identity()
+    }
+
+    #[test]
+    fn one_sample_an_edge() {
+        let profile = cpu(&["1: leaf;z/caller;main", "2: leaf;z/caller;other", "4: main"]);
+        let small = compact(&profile).unwrap();
+        assert_eq!(stacks(&small), ["3: z/caller", "3: leaf/z"]);
+        assert_eq!((small.function_count(), small.mapping_count()), (3, 0));
+        assert_eq!(small.totals(), [6, 60]);
+        assert_eq!(identity(&small), identity(&profile));
+    }
+
+    #[test]
+    fn a_function_that_calls_itself_keeps_its_edge() {
+        for line in [9, 10, 11, 12, i64::MIN, i64::MAX] {
+            let mut profile = cpu(&["3: f/f;main"]);
+            profile.lines[1].line = line;
+            profile.lines[0].line = 1000;
+            let small = compact(&profile).unwrap();
+            assert_eq!(Edges::of(&small).unwrap().len(), 2, "{line}");
+            assert_eq!(identity(&small), identity(&profile), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_header_stays() {
+        let mut profile = cpu(&["1: leaf;main"]);
+        profile.set_comments(["from here", "to there"]);
+        profile.header.duration_nanos = 5;
+        let small = compact(&profile).unwrap();
+        assert_eq!(small.comments().collect::<Vec<_>>(), ["from here", "to there"]);
+        assert_eq!((small.duration_nanos(), small.period_type()), (5, profile.period_type()));
+    }
+
+    #[test]
+    fn values_without_weight_are_not_lost() {
+        // Merged with a profile that has the weight, they count: compacting must not come between.
+        let (mut a, b) = (cpu(&["0: leaf;main"]), cpu(&["1: leaf;main"]));
+        a.samples.values_mut(0)[1] = 7;
+        let small = compact(&a).unwrap();
+        assert_eq!(small.totals(), [0, 7]);
+        let both = crate::merge(&[&small, &compact(&b).unwrap()]).unwrap();
+        assert_eq!(both.totals(), [1, 17]);
+    }
+}

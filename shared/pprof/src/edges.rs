@@ -158,3 +158,82 @@ impl fmt::Display for Identity {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+    use crate::example::cpu;
+
+    fn check(stacks: &[&str], expected: &[&str]) {
+        let edges = Edges::of(&cpu(stacks)).unwrap();
+        let shown: Vec<String> = edges
+            .iter()
+            .map(|edge| format!("{} {}>{}+{}", edge.weight, edge.caller, edge.callee, edge.offset))
+            .collect();
+        assert_eq!(shown, expected, "{stacks:?}");
+    }
+
+    #[test]
+    fn only_the_leaf_and_its_caller_count() {
+        check(&["3: leaf;caller;main"], &["3 caller>leaf+2"]);
+        check(&["3: leaf"], &[]);
+        check(&["3: a/b;c/d;e/f"], &["3 b>a+2", "3 c>b+2", "3 d>c+2"]);
+    }
+
+    #[test]
+    fn heavier_edges_come_first_then_names() {
+        check(&["1: a;m", "2: b;m", "1: a;l", "2: c;m"], &["2 m>b+2", "2 m>c+2", "1 l>a+2", "1 m>a+2"]);
+    }
+
+    #[test]
+    fn an_edge_counts_once_a_sample() {
+        // The same function, line and address is one node: no edge from it to itself.
+        check(&["3: f;f;main"], &[]);
+        // Another address is another node.
+        check(&["3: f;f/f;main"], &["3 f>f+2"]);
+        check(&["3: a/b/a/b/a;main"], &["3 a>b+2", "3 b>a+2", "3 main>a+2"]);
+    }
+
+    #[test]
+    fn edges_that_two_locations_share_count_once() {
+        let mut profile = cpu(&["3: a/b;x/a/b;main", "2: a/b;main"]);
+        profile.locations.iter_mut().for_each(|location| location.address = 7);
+        let text = String::from_utf8(Edges::of(&profile).unwrap().preprofile()).unwrap();
+        assert_eq!(text, "GO PREPROFILE V1\nb\na\n2 5\na\nx\n2 3\nx\nb\n2 3\nmain\nb\n2 2\n");
+    }
+
+    #[test]
+    fn nothing_is_only_a_header() {
+        for profile in [Profile::empty_cpu(), cpu(&["0: leaf;main"]), cpu(&["3: main"])] {
+            let edges = Edges::of(&profile).unwrap();
+            assert!(edges.is_empty());
+            assert_eq!((edges.total_weight(), edges.hot(99.0)), (0, 0));
+            assert_eq!(edges.preprofile(), b"GO PREPROFILE V1\n");
+            let expected = "2d7296be3e63b1a7";
+            assert_eq!(&edges.identity().to_string()[..16], expected);
+        }
+    }
+
+    #[test]
+    fn the_edge_that_crosses_the_threshold_is_hot() {
+        let edges = Edges::of(&cpu(&["60: a;m", "30: b;m", "9: c;m", "1: d;m"])).unwrap();
+        for (percent, hot) in [(0.0, 1), (59.9, 1), (60.0, 2), (89.0, 2), (98.9, 3), (99.0, 4), (100.0, 4)] {
+            assert_eq!(edges.hot(percent), hot, "{percent}");
+        }
+    }
+
+    #[test]
+    fn what_the_compiler_refuses_is_refused() {
+        let mut negative = cpu(&["1: a;m", "1: b;m"]);
+        negative.samples.values_mut(1)[0] = -1;
+        assert_eq!(Edges::of(&negative).unwrap_err().kind(), ErrorKind::Unusable);
+        let mut sum = cpu(&["1: a;m", "1: b;m"]);
+        sum.samples.values_mut(0)[0] = i64::MAX;
+        assert_eq!(Edges::of(&sum).unwrap_err().kind(), ErrorKind::Unusable);
+        // Each edge's sum fits, all of them together do not.
+        let mut total = cpu(&["1: a/b/c;m"]);
+        total.samples.values_mut(0)[0] = i64::MAX;
+        assert_eq!(Edges::of(&total).unwrap_err().kind(), ErrorKind::Unusable);
+    }
+}

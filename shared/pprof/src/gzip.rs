@@ -82,3 +82,63 @@ fn count(decoder: &mut MultiGzDecoder<&[u8]>, done: u64, limit: u64) -> Result<u
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    fn refusal(bytes: &[u8], limit: u64) -> (ErrorKind, String) {
+        let error = inflate(bytes, limit).unwrap_err();
+        (error.kind(), error.to_string())
+    }
+
+    #[test]
+    fn what_is_deflated_comes_back() {
+        for raw in [&b""[..], b"x", &[7; 100_000]] {
+            let zipped = deflate(raw);
+            assert!(is_gzip(&zipped));
+            assert_eq!(inflate(&zipped, raw.len() as u64).unwrap(), raw);
+        }
+    }
+
+    #[test]
+    fn equal_bytes_give_equal_bytes() {
+        assert_eq!(deflate(b"pprof"), deflate(b"pprof"));
+    }
+
+    #[test]
+    fn members_in_a_row_are_one_stream() {
+        let both = [deflate(b"ab"), deflate(b""), deflate(&[b'c'; 5000])].concat();
+        assert_eq!(inflate(&both, 5002).unwrap(), [&b"ab"[..], &[b'c'; 5000]].concat());
+        assert_eq!(refusal(&both, 5001).0, ErrorKind::Limit);
+    }
+
+    #[test]
+    fn a_false_announcement_is_not_believed() {
+        let mut zipped = deflate(&[b'c'; 5000]);
+        let trailer = zipped.len() - 4;
+        for size in [0, 1, 4999, 5001, u32::MAX] {
+            zipped[trailer..].copy_from_slice(&size.to_le_bytes());
+            let (kind, text) = refusal(&zipped, 1 << 20);
+            assert_eq!(kind, ErrorKind::Malformed, "{size}");
+            assert!(text.starts_with("the profile's gzip data is corrupt: "), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_cut_is_noticed() {
+        let zipped = deflate(b"some text that is long enough to be a real member");
+        for end in 2..zipped.len() {
+            let (kind, text) = refusal(&zipped[..end], 1 << 20);
+            assert_eq!(kind, ErrorKind::Malformed, "{end}");
+            assert_eq!(text, "the profile's gzip data is cut short: it was not sent or stored to its end");
+        }
+    }
+
+    #[test]
+    fn what_follows_must_be_a_member() {
+        let trailing = [deflate(b"ab"), vec![0; 20]].concat();
+        assert_eq!(refusal(&trailing, 100).0, ErrorKind::Malformed);
+    }
+}

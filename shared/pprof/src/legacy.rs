@@ -148,3 +148,88 @@ fn contains(line: &[u8], part: &[u8]) -> bool {
 fn find(line: &[u8], part: &[u8]) -> Option<usize> {
     line.windows(part.len()).position(|window| window == part)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(words: [u64; 5], bytes: impl Fn(u64) -> Vec<u8>) -> Vec<u8> {
+        words.into_iter().flat_map(bytes).collect()
+    }
+
+    #[test]
+    fn binary_profiles_of_every_word_are_known() {
+        for (java, expected) in [
+            (0, "the profile is a CPU profile in the old binary format (profilez)"),
+            (1, "the profile is a Java CPU profile in the old binary format (profilez)"),
+        ] {
+            let words = [0, 3, java, 10_000, 0];
+            for raw in [
+                header(words, |word| (word as u32).to_le_bytes().to_vec()),
+                header(words, |word| (word as u32).to_be_bytes().to_vec()),
+                header(words, |word| word.to_le_bytes().to_vec()),
+                header(words, |word| word.to_be_bytes().to_vec()),
+            ] {
+                assert_eq!(recognise(&raw), Some(expected));
+                assert_eq!(recognise(&raw[..raw.len() - 1]), None);
+            }
+        }
+        assert_eq!(recognise(&header([0, 3, 0, 0, 0], |word| word.to_le_bytes().to_vec())), None);
+    }
+
+    #[test]
+    fn texts_are_known_by_their_headers() {
+        for (raw, expected) in [
+            ("heap profile: 1: 2 [ 3: 4 ] @ heap/1048576\n", Some("a heap profile in the old text format")),
+            ("heap profile: 1: 2 [3: 4] @ heap_v2/524288\n", Some("a heap profile in the old text format")),
+            (
+                "heap profile: 1: 2 [3: 4] @ growthz\n",
+                Some("a heap growth profile in the old text format (growthz)"),
+            ),
+            (
+                "heap profile: 1: 2 [3: 4] @ fragmentationz\n",
+                Some("a heap fragmentation profile in the old text format (fragmentationz)"),
+            ),
+            ("goroutine profile: total 7\n1 @ 0x1\n", Some("a goroutine profile in the old text format")),
+            ("# a comment\n\ngoroutine profile: total 7", Some("a goroutine profile in the old text format")),
+            ("threadcreate profile: total 10\n", Some("a threadcreate profile in the old text format")),
+            ("mine profile: total 10\n", Some("a count profile in the old text format")),
+            ("mine profile: total ten\n", None),
+            ("--- contentionz 1 ---\n", Some("a contention profile in the old text format (contentionz)")),
+            ("--- contention:\ncycles/second=1\n", Some("a block profile in the old text format")),
+            ("--- mutex:\n", Some("a mutex profile in the old text format")),
+            ("--- heapz 1 ---\n", Some("a Java heap profile in the old text format")),
+            ("--- threadz 1 ---\n", Some("a thread profile in the old text format (threadz)")),
+            (
+                "--- Thread 7f (name: main/12) stack: ---\n",
+                Some("a thread profile in the old text format (threadz)"),
+            ),
+            ("GO PREPROFILE V1\nmain.main\n", Some("the output of go tool preprofile")),
+            ("go 1.22 trace\0\0\0", Some("a Go execution trace")),
+            ("goroutine 1 [running]:\nmain.main()\n", Some("a dump of goroutine stacks")),
+            ("<!doctype html>\n", None),
+            ("404 page not found\n", None),
+            ("#\n#\n", None),
+            ("", None),
+        ] {
+            let known = recognise(raw.as_bytes());
+            let known =
+                known.map(|known| known.trim_start_matches("the profile is ").trim_start_matches("this is "));
+            assert_eq!(known, expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn only_what_could_not_be_decoded_is_looked_at() {
+        let raw = b"goroutine profile: total 7\n";
+        let limit = name(raw, Fault::TooLarge { limit: 1 }.into());
+        assert_eq!(limit.kind(), ErrorKind::Limit);
+        let legacy = name(raw, Fault::NoStrings.into());
+        assert_eq!(legacy.kind(), ErrorKind::Legacy);
+        assert_eq!(
+            legacy.to_string(),
+            "the profile is a goroutine profile in the old text format, not a pprof protobuf: \
+             take a CPU profile from /debug/pprof/profile, without ?debug="
+        );
+    }
+}

@@ -7,6 +7,8 @@ mod decode;
 mod edges;
 mod encode;
 mod error;
+#[cfg(test)]
+mod example;
 pub mod gzip;
 pub mod legacy;
 mod limits;

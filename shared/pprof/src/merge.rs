@@ -47,3 +47,66 @@ pub fn merge(profiles: &[&Profile]) -> Result<Profile, Error> {
     }
     Ok(merged)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+    use crate::example::{cpu, stacks};
+
+    #[test]
+    fn equal_stacks_add_up_in_the_order_of_the_first() {
+        let (a, b) = (cpu(&["1: x;main", "2: y;main"]), cpu(&["4: x;main", "8: z;main", "16: y;main"]));
+        let merged = merge(&[&a, &b]).unwrap();
+        // y is at another address in b, and so another location.
+        assert_eq!(stacks(&merged), ["5: x;main", "2: y;main", "8: z;main", "16: y;main"]);
+    }
+
+    #[test]
+    fn what_cancels_out_vanishes_with_all_it_used() {
+        let (a, b) = (cpu(&["1: gone;main", "1: x;main"]), cpu(&["-1: gone;main"]));
+        let merged = merge(&[&a, &b]).unwrap();
+        assert_eq!(stacks(&merged), ["1: x;main"]);
+        assert_eq!((merged.location_count(), merged.function_count()), (2, 2));
+    }
+
+    #[test]
+    fn the_time_is_that_of_gos_rule() {
+        for (times, expected) in [(&[5, 0][..], 0), (&[5, 0, 7], 7), (&[0, 5, 3], 3), (&[5, 3, 9], 3)] {
+            let with = |&time: &i64| {
+                let mut profile = Profile::empty_cpu();
+                profile.header.time_nanos = time;
+                profile
+            };
+            let profiles: Vec<Profile> = times.iter().map(with).collect();
+            let merged = merge(&profiles.iter().collect::<Vec<_>>()).unwrap();
+            assert_eq!(merged.time_nanos(), expected, "{times:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let first = Profile::empty_cpu();
+        let mut types = Profile::empty_cpu();
+        types.header.sample_types.swap(0, 1);
+        let mut period = Profile::empty_cpu();
+        period.header.period_type = crate::profile::Kind::default();
+        for (error, expected) in [
+            (merge(&[]), "there is no profile to merge"),
+            (
+                merge(&[&first, &first, &types]),
+                "the profiles cannot be merged: their sample types are samples/count, cpu/nanoseconds and \
+                 cpu/nanoseconds, samples/count",
+            ),
+            (
+                merge(&[&first, &period]),
+                "the profiles cannot be merged: their period types are cpu/nanoseconds and /",
+            ),
+        ] {
+            let error = error.unwrap_err();
+            assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Incompatible, expected));
+        }
+        compatible(&first, &first.clone()).unwrap();
+        assert_eq!(compatible(&first, &types).unwrap_err().kind(), ErrorKind::Incompatible);
+    }
+}

@@ -99,3 +99,46 @@ impl<R: BufRead> Scan<R> {
         usize::try_from(self.at).unwrap_or(usize::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ErrorKind, Profile};
+
+    fn scan(bytes: &[u8]) -> Result<bool, String> {
+        has_samples(bytes, &Limits::default()).map_err(|error| {
+            assert_eq!(error.kind(), ErrorKind::Malformed);
+            error.to_string()
+        })
+    }
+
+    #[test]
+    fn an_empty_profile_has_none() {
+        let empty = Profile::empty_cpu();
+        assert_eq!(scan(&empty.encode()), Ok(false));
+        assert_eq!(scan(&empty.write()), Ok(false));
+    }
+
+    #[test]
+    fn it_stops_at_the_first_sample() {
+        // What follows the sample's tag is not looked at, and neither is the rest of the gzip data.
+        assert_eq!(scan(&[8, 1, 9, 0, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0x12, 0xff]), Ok(true));
+        let noise: Vec<u8> =
+            (0..200_000_u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
+        let zipped = gzip::deflate(&[&[0x12, 0][..], &noise].concat());
+        assert_eq!(scan(&zipped[..zipped.len() / 2]), Ok(true));
+    }
+
+    #[test]
+    fn errors_say_where() {
+        for (bytes, expected) in [
+            (&b""[..], "the profile is empty: it has no bytes"),
+            (&[8], "not a pprof profile: the number at byte 1 is cut short"),
+            (&[0xff; 10], "not a pprof profile: the number at byte 0 is longer than 10 bytes"),
+            (&[0x0c], "not a pprof profile: unknown wire type 4 at byte 0"),
+            (&[8, 0, 10, 5, 1], "not a pprof profile: the field at byte 2 needs 5 bytes, only 1 are left"),
+        ] {
+            assert_eq!(scan(bytes), Err(expected.to_owned()));
+        }
+    }
+}

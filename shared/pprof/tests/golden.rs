@@ -1,6 +1,7 @@
 //! Recorded answers of google/pprof and `go tool preprofile` (tests/fixtures/golden, made by
 //! tests/oracle), on real profiles and on small ones that each probe one rule: ours must be the same,
 //! byte for byte.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 

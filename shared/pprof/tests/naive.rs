@@ -2,88 +2,88 @@
 //! compared as texts, lists are searched from the front, nothing is numbered until it is written. The
 //! properties hold the engine against it.
 
-pub mod edges;
-pub mod merge;
-pub mod prune;
-pub mod random;
-pub mod wire;
+pub(crate) mod edges;
+pub(crate) mod merge;
+pub(crate) mod prune;
+pub(crate) mod random;
+pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 
-pub type Text = Vec<u8>;
+pub(crate) type Text = Vec<u8>;
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Model {
-    pub sample_types: Vec<(Text, Text)>,
-    pub samples: Vec<Sample>,
-    pub mappings: Vec<Mapping>,
-    pub locations: Vec<Location>,
-    pub functions: Vec<Function>,
-    pub drop_frames: Text,
-    pub keep_frames: Text,
-    pub time_nanos: i64,
-    pub duration_nanos: i64,
-    pub period_type: (Text, Text),
-    pub period: i64,
-    pub comments: Vec<Text>,
-    pub default_sample_type: Text,
-    pub doc_url: Text,
+pub(crate) struct Model {
+    pub(crate) sample_types: Vec<(Text, Text)>,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) mappings: Vec<Mapping>,
+    pub(crate) locations: Vec<Location>,
+    pub(crate) functions: Vec<Function>,
+    pub(crate) drop_frames: Text,
+    pub(crate) keep_frames: Text,
+    pub(crate) time_nanos: i64,
+    pub(crate) duration_nanos: i64,
+    pub(crate) period_type: (Text, Text),
+    pub(crate) period: i64,
+    pub(crate) comments: Vec<Text>,
+    pub(crate) default_sample_type: Text,
+    pub(crate) doc_url: Text,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// Ids of locations, the leaf first.
-    pub stack: Vec<u64>,
-    pub values: Vec<i64>,
-    pub texts: BTreeMap<Text, Vec<Text>>,
+    pub(crate) stack: Vec<u64>,
+    pub(crate) values: Vec<i64>,
+    pub(crate) texts: BTreeMap<Text, Vec<Text>>,
     /// Numbers and their units: none at all, or one for each number.
-    pub numbers: BTreeMap<Text, (Vec<i64>, Vec<Text>)>,
+    pub(crate) numbers: BTreeMap<Text, (Vec<i64>, Vec<Text>)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Mapping {
-    pub id: u64,
-    pub start: u64,
-    pub limit: u64,
-    pub offset: u64,
-    pub file: Text,
-    pub build_id: Text,
-    pub has: [bool; 4],
+pub(crate) struct Mapping {
+    pub(crate) id: u64,
+    pub(crate) start: u64,
+    pub(crate) limit: u64,
+    pub(crate) offset: u64,
+    pub(crate) file: Text,
+    pub(crate) build_id: Text,
+    pub(crate) has: [bool; 4],
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Location {
-    pub id: u64,
+pub(crate) struct Location {
+    pub(crate) id: u64,
     /// The id of a mapping, 0 for none.
-    pub mapping: u64,
-    pub address: u64,
-    pub lines: Vec<Line>,
-    pub folded: bool,
+    pub(crate) mapping: u64,
+    pub(crate) address: u64,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) folded: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Line {
+pub(crate) struct Line {
     /// The id of a function.
-    pub function: u64,
-    pub line: i64,
-    pub column: i64,
+    pub(crate) function: u64,
+    pub(crate) line: i64,
+    pub(crate) column: i64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Function {
-    pub id: u64,
-    pub name: Text,
-    pub system_name: Text,
-    pub filename: Text,
-    pub start_line: i64,
+pub(crate) struct Function {
+    pub(crate) id: u64,
+    pub(crate) name: Text,
+    pub(crate) system_name: Text,
+    pub(crate) filename: Text,
+    pub(crate) start_line: i64,
 }
 
 impl Model {
-    pub fn location(&self, id: u64) -> &Location {
+    pub(crate) fn location(&self, id: u64) -> &Location {
         self.locations.iter().find(|location| location.id == id).unwrap()
     }
 
-    pub fn function(&self, id: u64) -> &Function {
+    pub(crate) fn function(&self, id: u64) -> &Function {
         self.functions.iter().find(|function| function.id == id).unwrap()
     }
 }

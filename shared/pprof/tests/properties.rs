@@ -1,6 +1,8 @@
 //! What must hold for every profile: the engine against the naive model, and laws that tie its parts
 //! together.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod differential;
 mod naive;
 
 use autopgo_pprof::{Edges, ErrorKind, Limits, Profile, check, compact, has_samples, merge, prune};

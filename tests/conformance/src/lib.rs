@@ -5,7 +5,7 @@
 //! named test for each law of it. An adapter with gaps lists them, with reasons, in its harness and nowhere else: a
 //! gap is expected to fail, and one that holds fails the suite, so that the list never outlives its reasons.
 //!
-//! ```ignore
+//! ```text
 //! autopgo_conformance::blob_laws! { mem: MemoryHarness::new() }
 //! ```
 

@@ -1,4 +1,5 @@
 //! The client against servers that are slow, broken, confused or hostile.
+#![expect(clippy::expect_used, clippy::panic, reason = "tests say what they rely on")]
 
 mod download;
 mod fake;

@@ -53,6 +53,15 @@ pub(crate) struct Pace {
     pub(crate) jump: Duration,
 }
 
+impl Pace {
+    /// How far time jumps: by any order of magnitude, or anywhere in the time that there is.
+    fn some(self, chance: &mut Chance) -> i64 {
+        let most = u64::try_from(self.jump.as_nanos()).expect("hours");
+        let nanos = if chance.happens(500) { chance.magnitude(most) } else { chance.below(most) };
+        i64::try_from(nanos).expect("hours")
+    }
+}
+
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What every part of a simulation shares: chance, time, and the waits.
@@ -192,18 +201,14 @@ impl Sim {
         let mut state = self.state();
         let state = &mut *state;
         if state.open.is_empty() || state.pace.jumps > 0 && state.chance.happens(state.pace.jumps) {
-            let jump = i64::try_from(state.pace.jump.as_nanos()).expect("a short time");
-            let to = match state.timers.first_key_value() {
-                Some((&(first, _), _)) if state.open.is_empty() || state.chance.happens(500) => first,
-                None if state.open.is_empty() => return false,
-                _ => {
-                    state.now
-                        + i64::try_from(state.chance.magnitude(jump.unsigned_abs()))
-                            .expect("at most the jump")
-                }
-            };
+            let first = state.timers.first_key_value().map(|(&(first, _), _)| first);
             // With nothing else to do, whoever put up a fence sleeps by its own will: it holds nothing back.
             let fence = if state.open.is_empty() { None } else { state.fences.values().copied().min() };
+            let to = match first {
+                Some(first) if state.open.is_empty() || state.chance.happens(300) => first,
+                None if state.open.is_empty() => return false,
+                _ => state.now + state.pace.some(&mut state.chance),
+            };
             state.now = to.min(fence.unwrap_or(i64::MAX)).max(state.now);
         }
         let later = state.timers.split_off(&(state.now + 1, 0));

@@ -110,6 +110,7 @@ fn rest(world: &Arc<World>, executor: &mut Executor) {
             executor.kill(Process(process, number));
         }
     }
+    (0..world.plan.servers).for_each(|number| world.restart_server(number));
     while executor.step() {}
 
     sweep(world, executor, SWEPT_AFTER + 2 * world.plan.skew);

@@ -68,7 +68,7 @@ impl World {
         let topic: Arc<dyn Topic> = Arc::new(SimTopic { bus: Arc::clone(&self.bus), process });
         let blobs: Arc<dyn Blobs> = Arc::new(SimBlobs { bucket: Arc::clone(&self.bucket), process });
         let blobs = match self.mutant {
-            Some(mutant) => mutant.over(blobs, Arc::clone(&topic)),
+            Some(mutant) => mutant.over(process, blobs, Arc::clone(&topic)),
             None => blobs,
         };
         let limits = Limits { merge_batch: self.plan.merge_batch, ..Limits::default() };

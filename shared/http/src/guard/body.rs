@@ -66,3 +66,52 @@ fn broken(error: &axum::Error) -> Failure {
     tracing::debug!(error = %error, "a body broke off");
     Failure::new(StatusCode::BAD_REQUEST, "the body ended before it was whole, or its chunks are malformed")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use autopgo_core::clock::System;
+    use autopgo_core::host::Host;
+    use autopgo_core::limits::Limits;
+    use autopgo_core::memory::blobs::MemoryBlobs;
+    use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
+    use autopgo_core::port::cpu::Inline;
+    use axum::body::Body;
+    use futures_util::stream;
+    use tokio::time::sleep;
+
+    /// What becomes of a body without length of `frames`, each of four bytes and each after `pause`.
+    async fn taken(frames: usize, pause: Duration, limits: Limits) -> Result<usize, Failure> {
+        let clock = Arc::new(System);
+        let bus = Arc::new(MemoryBus::new(clock.clone(), ACK_DEADLINE));
+        let blobs = Arc::new(MemoryBlobs::new(clock.clone()));
+        let server = Server::new(Host::new(blobs, bus, clock, Arc::new(Inline), limits));
+        let frames = stream::unfold(0, move |sent| async move {
+            sleep(pause).await;
+            (sent < frames).then_some((Ok::<_, std::io::Error>("four"), sent + 1))
+        });
+        let request = Request::new(Body::from_stream(frames));
+        Whole::from_request(request, &server).await.map(|Whole(bytes)| bytes.len())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_limit_is_met_at_its_edge() {
+        let limits = Limits { body_bytes: 400, ..Limits::default() };
+        assert_eq!(taken(100, Duration::ZERO, limits.clone()).await, Ok(400));
+        let failure = taken(101, Duration::ZERO, limits).await.expect_err("over the limit");
+        assert_eq!(failure.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stalls_or_trickles_is_given_up() {
+        let start = Instant::now();
+        assert_eq!(taken(4, Duration::from_secs(59), Limits::default()).await, Err(slow()));
+        assert_eq!(start.elapsed(), LONGEST);
+        let start = Instant::now();
+        assert_eq!(taken(2, Duration::from_secs(61), Limits::default()).await, Err(slow()));
+        assert_eq!(start.elapsed(), Limits::default().idle_timeout);
+        assert_eq!(taken(2, Duration::from_secs(59), Limits::default()).await, Ok(8));
+    }
+}

@@ -148,3 +148,48 @@ async fn next(listener: &mut impl Accept) -> (TcpStream, SocketAddr) {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// Gives what it was given, then waits for ever.
+    struct Script(VecDeque<io::Result<(TcpStream, SocketAddr)>>);
+
+    impl Accept for Script {
+        async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+            match self.0.pop_front() {
+                Some(accepted) => accepted,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_lack_of_descriptors_ends_it() {
+        let real = bind(([127, 0, 0, 1], 0).into()).await.expect("any port");
+        let mut client = TcpStream::connect(real.local_addr().expect("bound")).await.expect("it listens");
+        // EMFILE, again and again; a client that was gone before.
+        let mut script: VecDeque<_> = (0..20).map(|_| Err(io::Error::from_raw_os_error(24))).collect();
+        script.push_back(Err(ErrorKind::ConnectionAborted.into()));
+        script.push_back(real.accept().await);
+        let stop = CancellationToken::new();
+        let limits = Limits::default();
+        let start = tokio::time::Instant::now();
+        let router = super::super::health::router(Default::default());
+        let served = serve(Script(script), router, &limits, stop.cancelled(), GRACE);
+        let asked = async {
+            client.write_all(b"GET /api/ready HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it reads");
+            let mut answer = [0; 1024];
+            let read = client.read(&mut answer).await.expect("it answers");
+            assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+            stop.cancel();
+        };
+        tokio::join!(served, asked);
+        // 10, 20, 40 ... 640 ms, then a second each.
+        let paused = start.elapsed();
+        assert!((Duration::from_secs(14)..Duration::from_secs(16)).contains(&paused), "{paused:?}");
+    }
+}

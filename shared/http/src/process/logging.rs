@@ -65,7 +65,12 @@ pub fn init(level: Level, format: Format) -> Result<()> {
     Ok(())
 }
 
-fn subscriber<W>(level: Level, format: Format, terminal: bool, writer: W) -> impl Subscriber + Send + Sync
+pub(crate) fn subscriber<W>(
+    level: Level,
+    format: Format,
+    terminal: bool,
+    writer: W,
+) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -143,4 +148,95 @@ impl fmt::Display for Format {
 
 fn unknown(what: &str, name: &str, names: &[&str]) -> Error {
     Error::new(Kind::Invalid, format!("{name:?} is no log {what}; use {}", names.join(", ")))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    /// Keeps what is logged.
+    #[derive(Clone, Default)]
+    pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panic").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Lines {
+        /// A log of this thread from `level` on, for as long as the guard lives.
+        pub(crate) fn of(level: Level, format: Format) -> (Self, tracing::subscriber::DefaultGuard) {
+            let lines = Self::default();
+            let writer = lines.clone();
+            let subscriber = subscriber(level, format, false, move || writer.clone());
+            (lines, tracing::subscriber::set_default(subscriber))
+        }
+
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().expect("no panic").clone()).expect("text")
+        }
+
+        pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+            self.text().lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+        }
+    }
+
+    #[test]
+    fn a_json_line_is_flat_and_has_its_time_and_its_request() {
+        let (lines, _log) = Lines::of(Level::Info, Format::Json);
+        tracing::error_span!("request", request.id = "r-1").in_scope(|| {
+            tracing::warn!(target: "autopgo_core", app = "hello", size_bytes = 7, profile.key = "a\nb", "staged");
+        });
+        let line = &lines.json()[0];
+        for (field, value) in
+            [("level", "WARN"), ("message", "staged"), ("app", "hello"), ("profile.key", "a\nb")]
+        {
+            assert_eq!(line[field], value, "{line}");
+        }
+        assert_eq!(line["size_bytes"], 7);
+        assert_eq!(line["span"]["request.id"], "r-1");
+        let time = line["timestamp"].as_str().expect("text");
+        assert!(time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok(), "{time}");
+    }
+
+    #[test]
+    fn a_level_is_ours_and_libraries_stay_quiet() {
+        for (level, ours, theirs) in
+            [(Level::Debug, 4, 3), (Level::Info, 3, 3), (Level::Warn, 2, 2), (Level::Error, 1, 1)]
+        {
+            let (lines, log) = Lines::of(level, Format::Text);
+            macro_rules! all {
+                ($target:literal) => {
+                    tracing::debug!(target: $target, "d");
+                    tracing::info!(target: $target, "i");
+                    tracing::warn!(target: $target, "w");
+                    tracing::error!(target: $target, "e");
+                };
+            }
+            all!("autopgo_scraper::round");
+            assert_eq!(lines.text().lines().count(), ours, "{level}: {}", lines.text());
+            all!("hyper::proto");
+            assert_eq!(lines.text().lines().count(), ours + theirs, "{level}: {}", lines.text());
+            assert!(!lines.text().contains('\u{1b}'), "no colours where there is no terminal");
+            drop(log);
+        }
+    }
+
+    #[test]
+    fn names_are_read_and_written_alike() {
+        for name in Level::NAMES {
+            assert_eq!(name.parse::<Level>().expect(name).to_string(), name);
+        }
+        for name in Format::NAMES {
+            assert_eq!(name.parse::<Format>().expect(name).to_string(), name);
+        }
+        let error = "loud".parse::<Level>().expect_err("no level");
+        assert_eq!(error.what(), "\"loud\" is no log level; use debug, info, warn, error");
+    }
 }

@@ -26,15 +26,15 @@ pub(crate) async fn download(
 ) -> Result<Response, Failure> {
     let known = Known::by(&headers);
     let mut response = match server.download(&app, form, &|etag| known.has(etag)).await? {
-        Downloaded::Unchanged { etag } => (StatusCode::NOT_MODIFIED, [(ETAG, value(etag)?)]).into_response(),
+        Downloaded::Unchanged { etag } => (StatusCode::NOT_MODIFIED, [(ETAG, value(&etag)?)]).into_response(),
         Downloaded::Profile(profile) => {
             let modified = DateTimePrinter::new().timestamp_to_rfc9110_string(&profile.modified);
             let modified = modified.map_err(|error| {
                 Error::new(Kind::Internal, format!("writing the date {}", profile.modified)).because(error)
             })?;
             let headers = [
-                (ETAG, value(profile.etag)?),
-                (LAST_MODIFIED, value(modified)?),
+                (ETAG, value(&profile.etag)?),
+                (LAST_MODIFIED, value(&modified)?),
                 (CONTENT_TYPE, HeaderValue::from_static(PROFILE_TYPE)),
                 (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"default.pgo\"")),
                 // Said here, so that an answer to HEAD has it too.
@@ -48,8 +48,8 @@ pub(crate) async fn download(
     Ok(response)
 }
 
-fn value(text: String) -> Result<HeaderValue, Error> {
-    HeaderValue::try_from(&text)
+fn value(text: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::from_str(text)
         .map_err(|error| Error::new(Kind::Internal, format!("{text:?} as a header")).because(error))
 }
 

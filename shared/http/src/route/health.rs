@@ -64,3 +64,39 @@ struct Ready {
 async fn ready() -> Json<Ready> {
     Json(Ready { status: "ready" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use async_trait::async_trait;
+    use autopgo_core::error::Result;
+    use autopgo_core::health::Check;
+    use futures_util::future::join_all;
+    use tokio::time::sleep;
+
+    struct Counted(Arc<AtomicU64>);
+
+    #[async_trait]
+    impl Check for Counted {
+        async fn check(&self) -> Result<()> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            sleep(Duration::from_millis(100)).await;
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn however_many_ask_it_is_looked_up_once_a_second() {
+        let count = Arc::new(AtomicU64::new(0));
+        let checks = Checks::default().with("blob", Arc::new(Counted(Arc::clone(&count))));
+        let reports = Reports { checks, last: Arc::default() };
+        let all = join_all((0..100).map(|_| reports.report())).await;
+        assert!(all.iter().all(|report| report.status == Status::Healthy));
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+        sleep(FRESH).await;
+        reports.report().await;
+        assert_eq!(count.load(Ordering::SeqCst), 2);
+    }
+}

@@ -23,7 +23,7 @@ async fn each_is_told_what_is_wrong() {
         ("goroutine", fixture("profiles/hello-app/a-goroutine.pprof"), "goroutine"),
         ("mutex", profile_of("contentions", "delay"), "contentions/count"),
         ("other types", profile_of("wall", "off-cpu"), "PGO needs a CPU profile"),
-        ("legacy binary", fixture("profiles/legacy-gobench.cpu"), "legacy"),
+        ("legacy binary", fixture("profiles/legacy-gobench.cpu"), "old binary format"),
         ("no start line", fixture("golden/inputs/broken-no-start-line.pprof"), "start_line"),
         ("negative", fixture("golden/inputs/broken-negative-value.pprof"), "negative"),
         ("dangling location", fixture("golden/inputs/broken-location-missing.pprof"), "location"),

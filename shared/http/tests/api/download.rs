@@ -99,7 +99,7 @@ async fn the_list_is_by_name() {
         world.put_base(app, fixture(PROFILE)).await;
     }
     let answer = world.get("/api/profile").await;
-    let profiles: Profiles = serde_json::from_slice(&answer.body).expect(&answer.text());
+    let profiles: Profiles = serde_json::from_slice(&answer.body).expect("a list");
     let names: Vec<_> = profiles.profiles.iter().map(|line| (line.key.as_str(), line.size)).collect();
     let size = fixture(PROFILE).len() as u64;
     assert_eq!(names, [("a", size), ("b", size), ("c-1", size)]);

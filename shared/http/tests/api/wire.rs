@@ -88,6 +88,8 @@ async fn heads_that_are_too_large_or_no_http_are_refused_by_the_wire() {
         let answer = world.ask(&head).await;
         assert_eq!(answer.status, status, "{}", &head[..head.len().min(80)]);
     }
+    world.ask("CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n").await.is(404, "nothing at this path");
+    world.ask("GET http://x/nowhere HTTP/1.1\r\nHost: x\r\n\r\n").await.is(404, "nothing at this path");
     assert_eq!(world.get("/api/ready").await.status, 200);
 }
 

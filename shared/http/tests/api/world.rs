@@ -121,11 +121,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Sends bytes, or as many as the server takes before it closes: what counts is its answer.
-    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = timeout(PATIENCE, self.stream.write_all(bytes.as_ref()))
+    /// Sends bytes, or as many as the server takes before it closes: what counts is its answer. Whether it took all.
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        timeout(PATIENCE, self.stream.write_all(bytes.as_ref()))
             .await
-            .expect("the server stopped reading");
+            .expect("the server stopped reading")
+            .is_ok()
     }
 
     /// The next answer. Its body goes by `Content-Length`, and a chunked one is not expected of this server.
@@ -200,7 +201,8 @@ impl Answer {
     pub(crate) fn message(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
         assert!(self.header("x-request-id").is_some(), "{self:?}");
-        let failure: autopgo_core::api::Failure = serde_json::from_slice(&self.body).expect(&self.text());
+        let failure: autopgo_core::api::Failure =
+            serde_json::from_slice(&self.body).expect("json of a failure");
         assert_eq!(failure.code, self.status);
         failure.message
     }

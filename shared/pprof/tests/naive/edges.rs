@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Model, Text};
 
 /// Caller, callee, offset.
-pub type Call = (Text, Text, i64);
+pub(crate) type Call = (Text, Text, i64);
 
 /// The text of `go tool preprofile`, or `None` when the compiler refuses the profile.
-pub fn preprofile(model: &Model) -> Option<Vec<u8>> {
+pub(crate) fn preprofile(model: &Model) -> Option<Vec<u8>> {
     let (calls, start_line) = count(model);
     if !start_line && model.samples.iter().any(|sample| sample.values[0] != 0) {
         return None;

@@ -2,7 +2,7 @@
 
 use super::{Function, Line, Location, Mapping, Model, Sample, Text};
 
-pub fn merge(sources: &[Model]) -> Model {
+pub(crate) fn merge(sources: &[Model]) -> Model {
     let mut merged = header(sources);
     for source in sources {
         if merged.mappings.is_empty() && !source.mappings.is_empty() {

@@ -3,7 +3,7 @@
 use super::Model;
 
 /// `matches` is asked for whole names.
-pub fn prune(model: &mut Model, matches: &dyn Fn(&[u8]) -> bool) {
+pub(crate) fn prune(model: &mut Model, matches: &dyn Fn(&[u8]) -> bool) {
     let mut whole = Vec::new();
     let mut beneath = Vec::new();
     for at in 0..model.locations.len() {

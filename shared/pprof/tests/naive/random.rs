@@ -11,7 +11,7 @@ use super::{Function, Line, Location, Mapping, Model, Sample, Text};
 
 /// What a profile may hold.
 #[derive(Clone, Copy)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Any valid profile.
     Any,
     /// One that Go's compiler can use: no negative values, functions with start lines, and as in a real
@@ -20,7 +20,7 @@ pub enum Kind {
     Cpu,
 }
 
-pub fn model(kind: Kind) -> impl Strategy<Value = Model> {
+pub(crate) fn model(kind: Kind) -> impl Strategy<Value = Model> {
     let cpu_only = matches!(kind, Kind::Cpu);
     let tables = (vec(mapping(), 0..4), vec(function(), 1..7), ids(), any::<bool>());
     let header = (0..4_i64, 0..5_i64, 0..3_i64, vec(text(), 0..4), text(), text(), text(), text());

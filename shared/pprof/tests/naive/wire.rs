@@ -3,10 +3,10 @@
 use super::{Model, Sample, Text};
 
 #[derive(Default)]
-pub struct Writer(pub Vec<u8>);
+pub(crate) struct Writer(pub(crate) Vec<u8>);
 
 impl Writer {
-    pub fn varint(&mut self, mut value: u64) {
+    pub(crate) fn varint(&mut self, mut value: u64) {
         while value > 127 {
             self.0.push((value % 128 + 128) as u8);
             value /= 128;
@@ -14,30 +14,30 @@ impl Writer {
         self.0.push(value as u8);
     }
 
-    pub fn number(&mut self, field: u64, value: u64) {
+    pub(crate) fn number(&mut self, field: u64, value: u64) {
         self.varint(field * 8);
         self.varint(value);
     }
 
-    pub fn some_number(&mut self, field: u64, value: u64) {
+    pub(crate) fn some_number(&mut self, field: u64, value: u64) {
         if value != 0 {
             self.number(field, value);
         }
     }
 
-    pub fn bytes(&mut self, field: u64, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, field: u64, bytes: &[u8]) {
         self.varint(field * 8 + 2);
         self.varint(bytes.len() as u64);
         self.0.extend(bytes);
     }
 
-    pub fn message(&mut self, field: u64, write: impl FnOnce(&mut Writer)) {
+    pub(crate) fn message(&mut self, field: u64, write: impl FnOnce(&mut Writer)) {
         let mut inner = Writer::default();
         write(&mut inner);
         self.bytes(field, &inner.0);
     }
 
-    pub fn numbers(&mut self, field: u64, values: &[u64]) {
+    pub(crate) fn numbers(&mut self, field: u64, values: &[u64]) {
         if values.len() > 2 {
             self.message(field, |inner| values.iter().for_each(|&value| inner.varint(value)));
         } else {
@@ -66,13 +66,13 @@ impl Strings {
 }
 
 /// The bytes that google/pprof writes.
-pub fn write(model: &Model) -> Vec<u8> {
+pub(crate) fn write(model: &Model) -> Vec<u8> {
     encode(model, false)
 }
 
 /// The same profile with its fields in another order, numbers not packed, unknown fields in between, and
 /// strings and mapping ids that lead nowhere.
-pub fn write_careless(model: &Model) -> Vec<u8> {
+pub(crate) fn write_careless(model: &Model) -> Vec<u8> {
     encode(model, true)
 }
 

@@ -87,8 +87,7 @@ impl Parser<'_> {
                 None => self.literal('{'.into())?,
                 Some(Counts { min, max, length }) => {
                     self.at = start + length;
-                    let least_too_large = [Some(min), max].into_iter().flatten().any(|count| count > 1000);
-                    if least_too_large || max.is_some_and(|max| min > max) {
+                    if min.max(max.unwrap_or(0)) > 1000 || max.is_some_and(|max| min > max) {
                         return Err(Refusal::new("invalid repeat count", &rest[..length]));
                     }
                     return self.repeat(min, max, true, start, repeated_at);
@@ -103,27 +102,19 @@ impl Parser<'_> {
     /// What a backslash begins outside a class.
     fn backslash(&mut self, start: usize) -> Result<()> {
         let rest = &self.pattern[start..];
-        let mut two = |length: usize, item: Item| {
-            self.at = start + length;
-            self.push(item)
-        };
-        match rest.as_bytes().get(1) {
-            Some(b'A') => return two(2, Item::assertion(r"\A")),
-            Some(b'z') => return two(2, Item::assertion(r"\z")),
+        let assertion = match rest.as_bytes().get(1) {
+            Some(b'A') => Some(r"\A"),
+            Some(b'z') => Some(r"\z"),
             // Words are of ASCII in Go.
-            Some(b'b') => return two(2, Item::assertion(r"(?-u:\b)")),
-            Some(b'B') => return two(2, Item::assertion(r"(?-u:\B)")),
+            Some(b'b') => Some(r"(?-u:\b)"),
+            Some(b'B') => Some(r"(?-u:\B)"),
             Some(b'C') => return Err(Refusal::new(escape::INVALID, &rest[..2])),
-            Some(b'Q') => {
-                let quoted = &rest[2..];
-                let (quoted, length) = match quoted.find(r"\E") {
-                    Some(end) => (&quoted[..end], 2 + end + 2),
-                    None => (quoted, rest.len()),
-                };
-                self.at = start + length;
-                return quoted.chars().try_for_each(|c| self.literal(c.into()));
-            }
-            _ => {}
+            Some(b'Q') => return self.quoted(start),
+            _ => None,
+        };
+        if let Some(assertion) = assertion {
+            self.at = start + 2;
+            return self.push(Item::assertion(assertion));
         }
         let mut set = Set::default();
         if let Some(length) = unicode::parse(rest, &mut set)?.or_else(|| class::perl(rest, &mut set)) {
@@ -133,6 +124,17 @@ impl Parser<'_> {
         let Escape { rune, length } = escape::parse(rest)?;
         self.at = start + length;
         self.literal(rune)
+    }
+
+    /// `\Q...\E`, which begins at `start` and may lack its end: literals all.
+    fn quoted(&mut self, start: usize) -> Result<()> {
+        let quoted = &self.pattern[start + 2..];
+        let (quoted, length) = match quoted.find(r"\E") {
+            Some(end) => (&quoted[..end], end + 4),
+            None => (quoted, quoted.len() + 2),
+        };
+        self.at = start + length;
+        quoted.chars().try_for_each(|c| self.literal(c.into()))
     }
 
     /// `(?flags)`, `(?flags:`, `(?P<name>` or `(?<name>`, which begins at `start`.
@@ -272,7 +274,9 @@ struct Counts {
 
 /// Reads a counted repeat. What is not quite one is a literal brace to Go, thus `None`.
 fn counts(text: &str) -> Option<Counts> {
-    let (inside, _) = text.strip_prefix('{')?.split_once('}')?;
+    let inside = text.strip_prefix('{')?;
+    let end = inside.find(|c: char| c != ',' && !c.is_ascii_digit())?;
+    let inside = inside[end..].starts_with('}').then_some(&inside[..end])?;
     let (min, max) = match inside.split_once(',') {
         None => (count(inside)?, Some(count(inside)?)),
         Some((min, "")) => (count(min)?, None),
@@ -284,6 +288,6 @@ fn counts(text: &str) -> Option<Counts> {
 /// A decimal without leading zeros; one that is too large stays too large.
 fn count(digits: &str) -> Option<u32> {
     let leading_zero = digits.len() > 1 && digits.starts_with('0');
-    let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = !digits.is_empty() && !digits.contains(',');
     (number && !leading_zero).then(|| digits.parse().unwrap_or(u32::MAX))
 }

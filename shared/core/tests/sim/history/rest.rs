@@ -48,16 +48,14 @@ impl State {
         let past = self.apps.get(&upload.app);
         let decided = past.is_some_and(|past| past.decided.contains(&upload.id));
         let set_aside = past.is_some_and(|past| past.set_aside.contains(&upload.id));
-        if set_aside && !decided && !self.deletions.iter().any(|deletion| deletion.app == upload.app) {
-            let fits = match (&upload.load, past.and_then(|past| past.content.period)) {
-                (Load::Function(_, period), Some(base)) => *period == base,
-                // A base without samples may have turned it away by its header.
-                (Load::Function(..), None) => !self.idle_walls(&upload.app),
-                (Load::Idle(_) | Load::Unusable, _) => false,
-            };
-            if fits {
-                return Some((Wrong::Refused, format!("{} was set aside though it fits", upload.name)));
-            }
+        let sure = !self.deletions.iter().any(|deletion| deletion.app == upload.app) && !self.mixed_idle(&upload.app);
+        if let Load::Function(_, period) = &upload.load
+            && sure
+            && set_aside
+            && !decided
+            && past.is_none_or(|past| past.content.period.is_none_or(|base| base == *period))
+        {
+            return Some((Wrong::Refused, format!("{} was set aside though it fits", upload.name)));
         }
         let erased = upload.erased || self.may_be_erased(upload);
         if upload.accepted.is_some() && !decided && !set_aside && !erased {
@@ -66,7 +64,11 @@ impl State {
         None
     }
 
-    fn idle_walls(&self, app: &App) -> bool {
-        self.uploads.iter().any(|upload| upload.app == *app && upload.load == Load::Idle(Period::Wall))
+    /// Whether an idle service sent one kind of profile and others another: a base without samples turns nobody away,
+    /// but the first upload of a batch does.
+    fn mixed_idle(&self, app: &App) -> bool {
+        let of_it = || self.uploads.iter().filter(|upload| upload.app == *app);
+        let wall = |upload: &Upload| matches!(upload.load, Load::Function(_, Period::Wall) | Load::Idle(Period::Wall));
+        of_it().any(|upload| matches!(upload.load, Load::Idle(_))) && of_it().any(wall)
     }
 }

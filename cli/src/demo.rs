@@ -1,0 +1,96 @@
+//! The demo: the local process gets a few targets and a scraper, and somebody who says how the profile grows.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use autopgo_client::{Client, Downloaded, Options as ClientOptions};
+use autopgo_core::api::Form;
+use autopgo_core::app::App;
+use autopgo_core::error::Result;
+use autopgo_core::limits::Limits;
+use autopgo_local::demo;
+use autopgo_pprof::{Edges, Profile};
+use autopgo_scraper::source::Fixed;
+use autopgo_scraper::{Options, Target};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Short, so that a newcomer sees something happen.
+const FREQUENCY: Duration = Duration::from_secs(3);
+const DURATION: Duration = Duration::from_secs(1);
+/// The compiler's hot set: what makes up this share of the weight, in percent.
+const HOT: f64 = 99.0;
+
+/// The demo at work. It ends with the process.
+pub(crate) struct Demo(JoinSet<()>);
+
+/// Starts targets, a scraper that uploads to `address`, and the one who tells.
+pub(crate) async fn start(address: SocketAddr, stop: &CancellationToken) -> Result<Demo> {
+    let url = format!("http://{address}");
+    let client = Client::new(&url, ClientOptions::default())?;
+    let app = App::parse(demo::APP)?;
+    let targets = demo::targets(stop).await?;
+    let targets = targets
+        .iter()
+        .map(|target| Target::new(&format!("http://{target}"), Target::DEFAULT_PATH, app.clone()))
+        .collect::<Result<Vec<_>>>()?;
+    let options = Options {
+        client: client.clone(),
+        listen: None,
+        sample_size: NonZeroUsize::new(targets.len()).unwrap_or(NonZeroUsize::MIN),
+        frequency: FREQUENCY,
+        duration: DURATION,
+        limits: Limits::default(),
+    };
+    let mut tasks = JoinSet::new();
+    let stopped = stop.clone();
+    tasks.spawn(async move {
+        if let Err(error) = autopgo_scraper::run(options, Arc::new(Fixed::new(targets)), stopped).await {
+            tracing::error!(error = error.chain(), "the demo's scraper ended");
+        }
+    });
+    tracing::info!(
+        app = %app,
+        "the demo is running: in another terminal, `autopgo list --api-url {url}` and `autopgo download {app} --api-url {url}`"
+    );
+    let stopped = stop.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = stopped.cancelled() => {}
+            () = tell(&client, &app) => {}
+        }
+    });
+    Ok(Demo(tasks))
+}
+
+impl Demo {
+    /// Waits for its end, after the stop.
+    pub(crate) async fn end(mut self) {
+        while self.0.join_next().await.is_some() {}
+    }
+}
+
+/// Says how the base profile grows, for as long as it is asked.
+async fn tell(client: &Client, app: &App) {
+    let mut known = None;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Nothing was merged yet, or nothing since.
+        let answer = client.download(app, Form::Compact, known.as_deref(), None).await;
+        let Ok(Downloaded::Profile(download)) = answer else { continue };
+        known.clone_from(&download.etag);
+        let edges = Profile::parse(&download.bytes, &Limits::default().base()).and_then(|profile| Edges::of(&profile));
+        match edges {
+            Ok(edges) => tracing::info!(
+                app = %app,
+                edges = edges.len(),
+                hot = edges.hot(HOT),
+                weight = edges.total_weight(),
+                "the base profile has grown"
+            ),
+            Err(error) => tracing::warn!(%error, "the base profile cannot be read"),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! From a URL to a store: the only place that matches the scheme.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use autopgo_core::address::{Address, Params, Resource};
+use autopgo_core::clock::Clock;
+use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::memory::blobs::MemoryBlobs;
+use autopgo_core::port::blobs::Blobs;
+
+use crate::file;
+use crate::prefix::{Prefixed, SingleKey};
+
+/// The schemes of this build.
+pub const SCHEMES: [&str; 2] = [file::SCHEME, MEM];
+/// The schemes that other builds have, and the cargo feature that brings each.
+const BY_FEATURE: [(&str, &str); 3] = [("azblob", "azure"), ("gs", "gcp"), ("s3", "aws")];
+
+const MEM: &str = "mem";
+
+/// What the stores of one process share: its clock, and the stores in memory by their names. Whoever opens two stores
+/// with one environment and one `mem://name` has the same store twice.
+pub struct Environment {
+    clock: Arc<dyn Clock>,
+    memory: Mutex<BTreeMap<String, Arc<MemoryBlobs>>>,
+}
+
+impl Environment {
+    /// One with no stores yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, memory: Mutex::default() }
+    }
+
+    /// The store in memory of this name, made when it is first asked for. Without a name it is a fresh one each time,
+    /// as with gocloud.dev.
+    fn memory(&self, name: &str) -> Arc<MemoryBlobs> {
+        let fresh = || Arc::new(MemoryBlobs::new(Arc::clone(&self.clock)));
+        if name.is_empty() {
+            return fresh();
+        }
+        // Nothing panics while it holds the lock, so what it guards is always whole.
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(memory.entry(name.to_owned()).or_insert_with(fresh))
+    }
+}
+
+/// Opens the store that `url` names. Every scheme takes `prefix=` and `key=` (see [`crate::prefix`]).
+///
+/// # Errors
+/// `Invalid`: no URL of a store, a scheme that is not in this build, an unknown parameter or a bad value. Those of the
+/// adapter, where opening looks at the store: a folder that is not there is `NotFound`.
+pub async fn open(url: &str, environment: &Environment) -> Result<Arc<dyn Blobs>> {
+    let address = Address::of(Resource::Bucket, url)?;
+    let mut params = address.params();
+    let prefix = given(&mut params, "prefix")?;
+    let key = given(&mut params, "key")?;
+    let mut store: Arc<dyn Blobs> = match address.scheme() {
+        file::SCHEME => Arc::new(file::open(&address, params).await?),
+        MEM => {
+            params.finish()?;
+            environment.memory(&address.name())
+        }
+        other => return Err(not_here(other)),
+    };
+    // As gocloud.dev nests them: the key is one below the prefix.
+    if let Some(prefix) = prefix {
+        store = Arc::new(Prefixed::new(store, prefix));
+    }
+    if let Some(key) = key {
+        store = Arc::new(SingleKey::new(store, key));
+    }
+    Ok(store)
+}
+
+/// A parameter that must have a value if it is there: an empty one is most often a variable that was not set.
+fn given(params: &mut Params, key: &'static str) -> Result<Option<String>> {
+    match params.text(key)? {
+        Some(value) if value.is_empty() => Err(Error::new(
+            Kind::Invalid,
+            format!("parameter {key} of the store's URL is empty; leave it out"),
+        )),
+        value => Ok(value),
+    }
+}
+
+fn not_here(scheme: &str) -> Error {
+    let here = SCHEMES.map(|scheme| format!("{scheme}://")).join(", ");
+    let what = match BY_FEATURE.iter().find(|(known, _)| *known == scheme) {
+        Some((_, feature)) => {
+            format!("{scheme}:// comes with the cargo feature {feature}, which this build does not have")
+        }
+        None => format!("{scheme}:// is no scheme of a blob store"),
+    };
+    Error::new(Kind::Invalid, format!("{what}; here are {here}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use autopgo_core::clock::System;
+    use autopgo_core::port::blobs::When;
+
+    use super::*;
+
+    async fn refused(url: &str) -> String {
+        let opened = open(url, &Environment::new(Arc::new(System))).await;
+        let error = opened.err().unwrap_or_else(|| panic!("{url} was opened"));
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+        error.to_string()
+    }
+
+    #[tokio::test]
+    async fn schemes_that_are_not_here_say_so() {
+        let s3 = refused("s3://bucket?region=eu-west-1").await;
+        assert_eq!(
+            s3,
+            "s3:// comes with the cargo feature aws, which this build does not have; here are file://, mem://"
+        );
+        assert!(refused("gs://bucket").await.contains("feature gcp"));
+        assert!(refused("blob+azblob://container").await.contains("feature azure"));
+        let unknown = refused("ftp://host/dir").await;
+        assert_eq!(unknown, "ftp:// is no scheme of a blob store; here are file://, mem://");
+        assert!(refused("pubsub+mem://x").await.contains("opens no bucket"));
+        assert!(refused("/var/lib/autopgo").await.contains("no scheme"));
+    }
+
+    #[tokio::test]
+    async fn parameters_are_known_or_refused() {
+        assert!(refused("mem://x?metadata=skip").await.contains("unknown parameter \"metadata\""));
+        assert!(refused("mem://x?prefix=").await.contains("prefix of the store's URL is empty"));
+        assert!(refused("mem://x?key=").await.contains("key of the store's URL is empty"));
+        assert!(refused("mem://x?prefix=a/&prefix=b/").await.contains("more than once"));
+    }
+
+    #[tokio::test]
+    async fn stores_in_memory_are_shared_by_name_and_environment() {
+        let (here, there) = (Environment::new(Arc::new(System)), Environment::new(Arc::new(System)));
+        let store = open("mem://one", &here).await.expect("opened");
+        store.write("k", "v".into(), When::Absent).await.expect("written");
+        for (url, environment, shared) in [
+            ("mem://one", &here, true),
+            ("blob+bucket+mem://one/", &here, true),
+            ("mem://two", &here, false),
+            ("mem://one", &there, false),
+            ("mem://", &here, false),
+        ] {
+            let store = open(url, environment).await.expect(url);
+            assert_eq!(store.stat("k").await.expect(url).is_some(), shared, "{url}");
+        }
+        let nameless = open("mem://", &here).await.expect("opened");
+        nameless.write("k", "v".into(), When::Absent).await.expect("written");
+        assert!(open("mem://", &here).await.expect("opened").stat("k").await.expect("looked").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_key_lies_below_a_prefix() {
+        let environment = Environment::new(Arc::new(System));
+        let one = open("mem://s?prefix=a/&key=b", &environment).await.expect("opened");
+        one.write("whatever", "v".into(), When::Absent).await.expect("written");
+        let whole = open("mem://s", &environment).await.expect("opened");
+        assert!(whole.stat("a/b").await.expect("looked").is_some());
+    }
+}

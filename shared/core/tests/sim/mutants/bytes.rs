@@ -1,0 +1,79 @@
+//! Rules about what a base says of itself.
+
+use async_trait::async_trait;
+use autopgo_core::error::Result;
+use autopgo_core::key::{Id, Key};
+use autopgo_core::port::blobs::{Blobs, Object, Version, When};
+use autopgo_pprof::{Limits, Profile};
+use bytes::Bytes;
+
+use super::{Twist, base};
+use crate::sim::profile::Content;
+
+const MERGED: &str = "autopgo:merged:";
+
+pub(super) struct NoLedgerCheck;
+
+#[async_trait]
+impl Twist for NoLedgerCheck {
+    async fn read(&self, inner: &dyn Blobs, key: &str, limit: u64) -> Result<Option<Object>> {
+        let object = inner.read(key, limit).await?;
+        if base(key).is_none() {
+            return Ok(object);
+        }
+        Ok(object.map(|object| Object { bytes: without(&object.bytes, |it| it.starts_with(MERGED)), ..object }))
+    }
+}
+
+pub(super) struct NoUniqueComment;
+
+#[async_trait]
+impl Twist for NoUniqueComment {
+    async fn write(&self, inner: &dyn Blobs, key: &str, bytes: Bytes, when: When) -> Result<Version> {
+        let unmarked = |bytes: Bytes| without(&bytes, |comment| comment.starts_with("autopgo:base:"));
+        let bytes = if base(key).is_some() { unmarked(bytes) } else { bytes };
+        inner.write(key, bytes, when).await
+    }
+}
+
+pub(super) struct EmptyWithoutLedger;
+
+#[async_trait]
+impl Twist for EmptyWithoutLedger {
+    async fn write(&self, inner: &dyn Blobs, key: &str, bytes: Bytes, when: When) -> Result<Version> {
+        let empty = base(key).is_some() && content(&bytes).counts.is_empty();
+        let bytes = if empty { without(&bytes, |comment| comment.starts_with(MERGED)) } else { bytes };
+        inner.write(key, bytes, when).await
+    }
+}
+
+pub(super) struct NoGrace;
+
+#[async_trait]
+impl Twist for NoGrace {
+    async fn write(&self, inner: &dyn Blobs, key: &str, bytes: Bytes, when: When) -> Result<Version> {
+        let Some(Key { app, .. }) = base(key) else { return inner.write(key, bytes, when).await };
+        let mut gone: Vec<Id> = Vec::new();
+        for id in content(&bytes).decided {
+            if inner.stat(&Key::staged(&app, &id).to_string()).await?.is_none() {
+                gone.push(id);
+            }
+        }
+        let dropped = |comment: &str| gone.iter().any(|id| comment.strip_prefix(MERGED) == Some(id.as_str()));
+        inner.write(key, without(&bytes, dropped), when).await
+    }
+}
+
+/// What the core has just written can be read.
+pub(super) fn content(base: &[u8]) -> Content {
+    Content::read(base).expect("a base that the core wrote")
+}
+
+/// A base without some of its comments.
+fn without(base: &[u8], dropped: impl Fn(&str) -> bool) -> Bytes {
+    let mut profile = Profile::parse(base, &Limits::default()).expect("a base that the core wrote");
+    let kept: Vec<String> =
+        profile.comments().filter(|comment| !dropped(comment)).map(|comment| comment.into_owned()).collect();
+    profile.set_comments(kept);
+    profile.write().into()
+}

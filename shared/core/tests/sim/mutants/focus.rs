@@ -1,0 +1,71 @@
+//! Plans for the two mutants whose harm takes many steps in one order, each of them hours apart: only few actors, no
+//! fault but the one that is needed, tasks that stand still for long, and time that jumps. What happens is still left
+//! to chance.
+
+use std::time::Duration;
+
+use crate::sim::executor::{Pace, Policy};
+use crate::sim::plan::{Faults, Plan, Versions};
+
+const HOURS: Pace = Pace {
+    policy: Policy::Priorities { change: 100 },
+    jumps: 60,
+    jump: Duration::from_secs(90 * 60),
+};
+
+/// One upload is merged by one worker while another, which has listed before and reads the base after, stands still
+/// for longer than the grace time; and nobody removes what is staged.
+pub(crate) fn two_workers_hours_apart(plan: &mut Plan) {
+    *plan = Plan {
+        pace: HOURS,
+        steps: plan.steps.min(150),
+        faults: Faults { dropped: 400, ..Faults::default() },
+        page: 1000,
+        skew: Duration::ZERO,
+        apps: 1,
+        servers: 1,
+        workers: 2,
+        consumers: 1,
+        batch: 1,
+        sweepers: 0,
+        uploads: 2,
+        go_uploads: 0,
+        deletes: 0,
+        go_deletes: 0,
+        spread: Duration::ZERO,
+        identical: 0,
+        wall: 0,
+        idle: 0,
+        ..plan.clone()
+    };
+}
+
+/// An application is deleted twice, the first time by a server whose clock is ahead, so that the mark of the second is
+/// the same; and a worker stands still from before the second until its ledger has shrunk.
+pub(crate) fn two_deletions_one_mark(plan: &mut Plan) {
+    *plan = Plan {
+        pace: Pace { policy: Policy::Priorities { change: 50 }, ..HOURS },
+        steps: 300,
+        versions: Versions::OfContent,
+        faults: Faults::default(),
+        page: 1000,
+        skew: Duration::from_secs(150),
+        apps: 1,
+        servers: 1,
+        workers: 2,
+        consumers: 1,
+        batch: 1,
+        sweepers: 1,
+        sweep_after: Duration::from_secs(5 * 60),
+        deadline: false,
+        uploads: 1,
+        go_uploads: 0,
+        deletes: 1,
+        go_deletes: 1,
+        spread: Duration::from_secs(1),
+        identical: 0,
+        wall: 0,
+        idle: 0,
+        ..plan.clone()
+    };
+}

@@ -1,0 +1,179 @@
+//! What a profile is made of: interned columns. Mappings, functions, locations and samples refer to each
+//! other by position and to texts by number; stacks, values, labels and lines lie in flat arenas.
+
+use crate::strings::Str;
+
+/// What a profile says of itself as a whole.
+#[derive(Clone, Default)]
+pub(crate) struct Header {
+    pub(crate) sample_types: Vec<Kind>,
+    pub(crate) default_sample_type: Str,
+    pub(crate) drop_frames: Str,
+    pub(crate) keep_frames: Str,
+    pub(crate) doc_url: Str,
+    pub(crate) comments: Vec<Str>,
+    pub(crate) period_type: Kind,
+    pub(crate) period: i64,
+    pub(crate) time_nanos: i64,
+    pub(crate) duration_nanos: i64,
+}
+
+/// `ValueType` in `profile.proto`.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) kind: Str,
+    pub(crate) unit: Str,
+}
+
+#[derive(Clone)]
+pub(crate) struct Mapping {
+    pub(crate) id: u64,
+    pub(crate) start: u64,
+    pub(crate) limit: u64,
+    pub(crate) offset: u64,
+    pub(crate) file: Str,
+    pub(crate) build_id: Str,
+    /// Fields 7 to 10: has_functions, has_filenames, has_line_numbers, has_inline_frames.
+    pub(crate) has: [bool; 4],
+}
+
+#[derive(Clone)]
+pub(crate) struct Function {
+    pub(crate) id: u64,
+    pub(crate) name: Str,
+    pub(crate) system_name: Str,
+    pub(crate) filename: Str,
+    pub(crate) start_line: i64,
+}
+
+#[derive(Clone)]
+pub(crate) struct Location {
+    pub(crate) id: u64,
+    /// A position in `mappings`.
+    pub(crate) mapping: Option<u32>,
+    pub(crate) address: u64,
+    /// In `lines`, the innermost inlined call first.
+    pub(crate) lines: Span,
+    pub(crate) folded: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// A position in `functions`.
+    pub(crate) function: u32,
+    pub(crate) line: i64,
+    pub(crate) column: i64,
+}
+
+/// A part of an arena. Two ends, so that pruning can cut a part without moving what follows.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    /// From `start` to where an arena ends now.
+    pub(crate) fn since(start: usize, end: usize) -> Self {
+        Self { start: index(start), end: index(end) }
+    }
+
+    pub(crate) fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.range().len()
+    }
+}
+
+/// All samples: stacks, values and labels in one arena each.
+#[derive(Clone)]
+pub(crate) struct Samples {
+    /// Values per sample: the number of sample types.
+    pub(crate) width: usize,
+    /// In `frames`.
+    pub(crate) stacks: Vec<Span>,
+    /// Positions in `locations`, the leaf of each stack first.
+    pub(crate) frames: Vec<u32>,
+    pub(crate) values: Vec<i64>,
+    /// In `labels`. Empty as long as no sample has a label.
+    pub(crate) label_spans: Vec<Span>,
+    pub(crate) labels: Vec<Label>,
+}
+
+/// A label of a sample. Within a sample: texts before numbers, each by the bytes of its key, values of
+/// one key in their first order. That is how google/pprof compares and writes them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Label {
+    pub(crate) key: Str,
+    pub(crate) value: LabelValue,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum LabelValue {
+    Text(Str),
+    /// The unit is `None` when no value of this key has one in this sample, which google/pprof tells from
+    /// an empty unit.
+    Number(i64, Option<Str>),
+}
+
+impl Samples {
+    pub(crate) fn new(width: usize) -> Self {
+        Self {
+            width,
+            stacks: Vec::new(),
+            frames: Vec::new(),
+            values: Vec::new(),
+            label_spans: Vec::new(),
+            labels: Vec::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.stacks.len()
+    }
+
+    pub(crate) fn stack(&self, sample: usize) -> &[u32] {
+        &self.frames[self.stacks[sample].range()]
+    }
+
+    pub(crate) fn values(&self, sample: usize) -> &[i64] {
+        &self.values[sample * self.width..(sample + 1) * self.width]
+    }
+
+    pub(crate) fn values_mut(&mut self, sample: usize) -> &mut [i64] {
+        &mut self.values[sample * self.width..(sample + 1) * self.width]
+    }
+
+    pub(crate) fn labels(&self, sample: usize) -> &[Label] {
+        self.label_spans.get(sample).map_or(&[], |span| &self.labels[span.range()])
+    }
+
+    pub(crate) fn is_zero(&self, sample: usize) -> bool {
+        self.values(sample).iter().all(|&value| value == 0)
+    }
+
+    /// Makes a sample of what was added to the arenas since they had these lengths. Its values must be in
+    /// place, or follow at once.
+    pub(crate) fn close(&mut self, frames: usize, labels: usize) {
+        if self.labels.len() > labels {
+            self.label_spans.resize(self.stacks.len(), Span::default());
+        }
+        if !self.labels.is_empty() {
+            self.label_spans.push(Span::since(labels, self.labels.len()));
+        }
+        self.stacks.push(Span::since(frames, self.frames.len()));
+    }
+}
+
+/// A position in a column or arena.
+///
+/// Never past `u32::MAX`: a decoded profile has fewer bytes than that, and merging checks the sums.
+#[expect(
+    clippy::expect_used,
+    reason = "decoding and merging refuse what would have more entries than a u32 counts"
+)]
+pub(crate) fn index(at: usize) -> u32 {
+    u32::try_from(at).expect("columns have at most u32::MAX entries")
+}

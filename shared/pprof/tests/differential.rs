@@ -1,0 +1,135 @@
+//! The engine beside google/pprof and `go tool preprofile` themselves, on random profiles: one process of
+//! tests/oracle answers for them (its README has the framing). Needs a Go toolchain, so it is asked for:
+//! `cargo test -p autopgo-pprof --test properties -- --ignored`.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::naive::random::{Kind, model};
+use crate::naive::wire;
+use autopgo_pprof::{Edges, ErrorKind, Limits, Profile, compact, merge, prune};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestRunner};
+use regex::Regex;
+use serde_json::{Value, json};
+
+const ROUNDS: usize = 3000;
+/// The real tool is a process for each answer, so it is asked less often.
+const ROUNDS_PER_PREPROFILE: usize = 20;
+const PATTERNS: [&str; 8] = ["^main", "f$", "http", "conn", r"^http\.$", r"\[", "nobody", "."];
+
+/// A running `oracle diff`.
+struct Oracle(Child);
+
+impl Oracle {
+    fn start() -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracle");
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle");
+        let built =
+            Command::new("go").args(["build", "-o"]).arg(&program).arg(".").current_dir(folder).status();
+        assert!(built.expect("a Go toolchain").success(), "go build failed");
+        let oracle = Command::new(program).arg("diff").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        Self(oracle.unwrap())
+    }
+
+    fn ask(&mut self, request: &Value, profiles: &[Vec<u8>]) -> Result<Vec<u8>, String> {
+        let length = |bytes: &[u8]| (bytes.len() as u32).to_le_bytes();
+        let mut message = (profiles.len() as u32 + 1).to_le_bytes().to_vec();
+        for frame in [request.to_string().into_bytes()].iter().chain(profiles) {
+            message.extend(length(frame));
+            message.extend(frame);
+        }
+        self.0.stdin.as_mut().unwrap().write_all(&message).unwrap();
+        let answers = self.0.stdout.as_mut().unwrap();
+        let mut length = [0; 4];
+        answers.read_exact(&mut length).unwrap();
+        let mut answer = vec![0; u32::from_le_bytes(length) as usize];
+        answers.read_exact(&mut answer).unwrap();
+        let content = answer.split_off(1);
+        if answer == b"+" { Ok(content) } else { Err(String::from_utf8_lossy(&content).into_owned()) }
+    }
+}
+
+impl Drop for Oracle {
+    fn drop(&mut self) {
+        // Its input ends, and so does it.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+fn decode(raw: &[u8]) -> Result<Profile, autopgo_pprof::Error> {
+    Profile::decode(raw, &Limits::default())
+}
+
+#[test]
+#[ignore = "needs a Go toolchain"]
+fn google_pprof_answers_alike() {
+    let mut oracle = Oracle::start();
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    for round in 0..ROUNDS {
+        let kind = if round % 2 == 0 { Kind::Any } else { Kind::Cpu };
+        let models = draw(&mut runner, vec(model(kind), 1..4));
+        let raws: Vec<Vec<u8>> = models.iter().map(wire::write_careless).collect();
+        let profiles: Vec<Profile> = raws.iter().map(|raw| decode(raw).unwrap()).collect();
+
+        parse(&mut oracle, &raws[0], "a careless writer's");
+        let mut damaged = raws[0].clone();
+        let at = draw(&mut runner, any::<Index>()).index(damaged.len());
+        damaged[at] = draw(&mut runner, any::<u8>());
+        parse(&mut oracle, &damaged, "a damaged one");
+        parse(&mut oracle, &raws[0][..at], "a cut one");
+
+        let merged = merge(&profiles.iter().collect::<Vec<_>>()).unwrap();
+        let steps = json!([{ "op": "merge" }]);
+        let answer = oracle.ask(&json!({ "steps": steps }), &raws).unwrap();
+        assert_eq!(answer, merged.encode(), "merge of {models:?}");
+
+        let [drop, keep] = [(); 2].map(|()| draw(&mut runner, select(PATTERNS.to_vec())));
+        let mut pruned = merged.clone();
+        let [drops, keeps] = [drop, keep].map(|pattern| Regex::new(pattern).unwrap());
+        prune::prune(
+            &mut pruned,
+            prune::Names::Simplified,
+            &|name| drops.is_match(name),
+            Some(&|name| keeps.is_match(name)),
+        );
+        let steps = json!([{ "op": "merge" }, { "op": "prune", "drop": drop, "keep": keep }]);
+        let answer = oracle.ask(&json!({ "steps": steps }), &raws).unwrap();
+        assert_eq!(answer, pruned.encode(), "prune {drop} but {keep} of {models:?}");
+
+        if round % ROUNDS_PER_PREPROFILE == 1 {
+            preprofile(&mut oracle, &pruned);
+        }
+    }
+}
+
+fn draw<S: Strategy>(runner: &mut TestRunner, strategy: S) -> S::Value {
+    strategy.new_tree(runner).unwrap().current()
+}
+
+/// Both read it and write the same, or both refuse it.
+fn parse(oracle: &mut Oracle, raw: &[u8], what: &str) {
+    match (oracle.ask(&json!({ "steps": [] }), &[raw.to_vec()]), decode(raw)) {
+        (Ok(answer), Ok(profile)) => assert_eq!(answer, profile.encode(), "{what}: {raw:?}"),
+        (Err(_), Err(error)) => assert_eq!(error.kind(), ErrorKind::Malformed, "{what}: {raw:?}"),
+        (theirs, ours) => panic!("{what}: {theirs:?}, but {ours:?} of {raw:?}"),
+    }
+}
+
+/// The tool makes of the profile, and of its compact form, what we say.
+fn preprofile(oracle: &mut Oracle, profile: &Profile) {
+    let edges = Edges::of(profile).unwrap();
+    let small = compact(profile).unwrap();
+    for raw in [profile.encode(), small.encode()] {
+        match oracle.ask(&json!({ "steps": [], "answer": "preprofile" }), std::slice::from_ref(&raw)) {
+            Ok(text) => assert_eq!(text, edges.preprofile(), "{raw:?}"),
+            // Go 1.26 and earlier refuse a profile of zeroes only.
+            Err(error) => assert!(edges.is_empty(), "{error}: {raw:?}"),
+        }
+    }
+}
