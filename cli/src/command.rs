@@ -7,12 +7,18 @@ pub(crate) mod delete;
 pub(crate) mod download;
 pub(crate) mod inspect;
 pub(crate) mod list;
+#[cfg(feature = "serve")]
+pub(crate) mod local;
 pub(crate) mod merge;
 pub(crate) mod prune;
 #[cfg(feature = "scrape")]
 pub(crate) mod scrape;
+#[cfg(feature = "serve")]
+pub(crate) mod server;
 mod show;
 pub(crate) mod upload;
+#[cfg(feature = "serve")]
+pub(crate) mod worker;
 
 #[cfg(any(feature = "scrape", feature = "serve"))]
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};

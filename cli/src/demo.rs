@@ -81,7 +81,8 @@ async fn tell(client: &Client, app: &App) {
         let answer = client.download(app, Form::Compact, known.as_deref(), None).await;
         let Ok(Downloaded::Profile(download)) = answer else { continue };
         known.clone_from(&download.etag);
-        let edges = Profile::parse(&download.bytes, &Limits::default().base()).and_then(|profile| Edges::of(&profile));
+        let edges = Profile::parse(&download.bytes, &Limits::default().base())
+            .and_then(|profile| Edges::of(&profile));
         match edges {
             Ok(edges) => tracing::info!(
                 app = %app,

@@ -2,6 +2,8 @@
 
 mod args;
 mod command;
+#[cfg(all(feature = "scrape", feature = "serve"))]
+mod demo;
 mod output;
 
 use std::process::ExitCode;
@@ -26,8 +28,17 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Scrape(args) => command::scrape::run(args),
         #[cfg(not(feature = "scrape"))]
         Command::Scrape(_) => Err(Failure::not_built("scrape", "scrape")),
+        #[cfg(feature = "serve")]
+        Command::Server(args) => command::server::run(args),
+        #[cfg(not(feature = "serve"))]
         Command::Server(_) => Err(Failure::not_built("server", "serve")),
+        #[cfg(feature = "serve")]
+        Command::Worker(args) => command::worker::run(args),
+        #[cfg(not(feature = "serve"))]
         Command::Worker(_) => Err(Failure::not_built("worker", "serve")),
+        #[cfg(feature = "serve")]
+        Command::Local(args) => command::local::run(args),
+        #[cfg(not(feature = "serve"))]
         Command::Local(_) => Err(Failure::not_built("local", "serve")),
         Command::Upload(args) => command::upload::run(&args),
         Command::Download(args) => command::download::run(&args),

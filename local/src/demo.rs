@@ -37,7 +37,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 pub async fn targets(stop: &CancellationToken) -> Result<Vec<SocketAddr>> {
     let mut addresses = Vec::with_capacity(TARGETS.len());
     for profiles in TARGETS {
-        let no_port = |error| Error::new(Kind::Unavailable, "starting a demo target on loopback").because(error);
+        let no_port =
+            |error| Error::new(Kind::Unavailable, "starting a demo target on loopback").because(error);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_port)?;
         addresses.push(listener.local_addr().map_err(no_port)?);
         let target = Target { profiles, next: Arc::default() };
@@ -63,7 +64,10 @@ struct Asked {
     seconds: Option<u64>,
 }
 
-async fn replay(State(target): State<Target>, Query(asked): Query<Asked>) -> impl axum::response::IntoResponse {
+async fn replay(
+    State(target): State<Target>,
+    Query(asked): Query<Asked>,
+) -> impl axum::response::IntoResponse {
     let seconds = Duration::from_secs(asked.seconds.unwrap_or(30)).min(LONGEST);
     // A real profile takes its time, and so does this one.
     tokio::time::sleep(seconds).await;

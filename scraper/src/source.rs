@@ -2,6 +2,7 @@
 //! knows which one it is.
 
 mod file;
+mod fixed;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::mode::Mode;
 use crate::target::Target;
 
 pub use file::File;
+pub use fixed::Fixed;
 
 /// A set of targets. Two of them may share a URL: they are then never profiled at the same time.
 pub type Targets = Arc<[Arc<Target>]>;

@@ -155,3 +155,16 @@ pub(crate) struct Merging {
 pub(crate) fn limits() -> Result<Limits> {
     Limits::from_lookup(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
+
+#[cfg(feature = "serve")]
+impl From<Merging> for autopgo_boot::Config {
+    fn from(merging: Merging) -> Self {
+        Self {
+            prune: merging.prune,
+            compact: merging.compact,
+            sweep_every: merging.sweep_every.0,
+            sweep_after: merging.sweep_after.0,
+            ..Self::default()
+        }
+    }
+}

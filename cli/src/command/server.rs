@@ -17,7 +17,9 @@ pub(crate) fn run(args: Server) -> Result<(), Failure> {
         let ports = Ports::for_server(&config).await?;
         ports.check().await?;
         let listener = listen::bind(super::everywhere(args.port)).await?;
-        tracing::warn!("anyone who reaches this port can upload, download and delete profiles; let only those reach it who may");
+        tracing::warn!(
+            "anyone who reaches this port can upload, download and delete profiles; let only those reach it who may"
+        );
         let stop = shutdown::on_signal()?;
         let Served { server, checks } = server(&ports, ports.host(&config));
         let router = autopgo_http::router(server, checks);

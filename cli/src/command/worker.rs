@@ -21,7 +21,8 @@ pub(crate) fn run(args: Worker) -> Result<(), Failure> {
         let stop = shutdown::on_signal()?;
         let work = Work::new(&ports, worker(&config, ports.host(&config))?, &config)?;
         let health = health::router(ports.checks());
-        let answering = listen::run(listener, health, &config.limits, stop.clone().cancelled_owned(), listen::GRACE);
+        let answering =
+            listen::run(listener, health, &config.limits, stop.clone().cancelled_owned(), listen::GRACE);
         tokio::join!(work.run(stop), answering);
         Ok(())
     })

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use autopgo_blob::open::{Environment, open};
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::health::{BlobCheck, Checks, SubscriptionCheck, TopicCheck};
@@ -32,8 +33,9 @@ impl Ports {
         let store = needed(config.blob_store_url.as_deref(), "--blob-store-url", BLOB_STORE_URL)?;
         let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
         Ok(Self {
-            blobs: autopgo_blob::open(store, &autopgo_blob::Environment::new(clock())).await?,
-            topic: autopgo_pubsub::topic(writer, &autopgo_pubsub::Environment::new(clock())).await?,
+            blobs: open(store, &Environment::new(clock())).await?,
+            topic: autopgo_pubsub::open::topic(writer, &autopgo_pubsub::open::Environment::new(clock()))
+                .await?,
             subscription: None,
         })
     }
@@ -47,11 +49,11 @@ impl Ports {
         let store = needed(config.blob_store_url.as_deref(), "--blob-store-url", BLOB_STORE_URL)?;
         let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
         let reader = needed(config.event_reader_url.as_deref(), "--event-reader-url", EVENT_READER_URL)?;
-        let bus = autopgo_pubsub::Environment::new(clock());
+        let bus = autopgo_pubsub::open::Environment::new(clock());
         Ok(Self {
-            blobs: autopgo_blob::open(store, &autopgo_blob::Environment::new(clock())).await?,
-            topic: autopgo_pubsub::topic(writer, &bus).await?,
-            subscription: Some(autopgo_pubsub::subscription(reader, &bus).await?),
+            blobs: open(store, &Environment::new(clock())).await?,
+            topic: autopgo_pubsub::open::topic(writer, &bus).await?,
+            subscription: Some(autopgo_pubsub::open::subscription(reader, &bus).await?),
         })
     }
 

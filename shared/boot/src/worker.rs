@@ -56,7 +56,10 @@ impl Work {
     /// `Invalid` if the ports have none.
     pub fn new(ports: &Ports, worker: Worker, config: &Config) -> Result<Self> {
         let subscription = ports.subscription.clone().ok_or_else(|| {
-            Error::new(Kind::Invalid, "a worker needs a subscription: open its ports with a URL to receive from")
+            Error::new(
+                Kind::Invalid,
+                "a worker needs a subscription: open its ports with a URL to receive from",
+            )
         })?;
         let Config { sweep_every, sweep_after, .. } = *config;
         Ok(Self { worker, subscription, sweep_every, sweep_after })

@@ -204,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn a_link_that_a_location_has_as_its_own_counts_once() {
+        // x calls y within the caller's location, or within the leaf's, and again from one to the other.
+        for (stack, expected) in
+            [("3: y;x/y/x;main", "x\ny\n2 3\ny\nx\n2 3\n"), ("3: y/x/y;x;main", "x\ny\n2 3\ny\nx\n2 3\n")]
+        {
+            let mut profile = cpu(&[stack]);
+            profile.locations.iter_mut().for_each(|location| location.address = 7);
+            let text = String::from_utf8(Edges::of(&profile).unwrap().preprofile()).unwrap();
+            assert_eq!(text, format!("GO PREPROFILE V1\n{expected}"), "{stack}");
+        }
+    }
+
+    #[test]
     fn nothing_is_only_a_header() {
         for profile in [Profile::empty_cpu(), cpu(&["0: leaf;main"]), cpu(&["3: main"])] {
             let edges = Edges::of(&profile).unwrap();

@@ -1,1 +1,4 @@
-//! Event buses by URL.
+//! Event buses by URL: `mem://`, over the ports of the core.
+
+pub mod mem;
+pub mod open;

@@ -28,13 +28,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A bus in memory: both ends of it. What is in it ends with the process.
 pub struct MemoryBus {
     clock: Arc<dyn Clock>,
-    ack_deadline: Duration,
     state: Mutex<State>,
     arrived: Notify,
 }
 
-#[derive(Default)]
 struct State {
+    ack_deadline: Duration,
     ready: VecDeque<Waiting>,
     /// Received and not settled, or nacked and pausing: each comes back at its time.
     away: BTreeMap<u64, (Timestamp, Waiting)>,
@@ -50,7 +49,13 @@ struct Waiting {
 impl MemoryBus {
     /// An empty one whose messages come back after `ack_deadline`.
     pub fn new(clock: Arc<dyn Clock>, ack_deadline: Duration) -> Self {
-        Self { clock, ack_deadline, state: Mutex::default(), arrived: Notify::new() }
+        let state = State { ack_deadline, ready: VecDeque::new(), away: BTreeMap::new(), deliveries: 0 };
+        Self { clock, state: Mutex::new(state), arrived: Notify::new() }
+    }
+
+    /// What is received from now on comes back after `ack_deadline`.
+    pub fn set_ack_deadline(&self, ack_deadline: Duration) {
+        self.state().ack_deadline = ack_deadline;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -76,7 +81,7 @@ impl MemoryBus {
                 state.deliveries += 1;
                 let id = state.deliveries;
                 let delivery = Delivery { body: message.body.clone(), receipt: id.to_string() };
-                let back = now.saturating_add(self.ack_deadline).unwrap_or(Timestamp::MAX);
+                let back = now.saturating_add(state.ack_deadline).unwrap_or(Timestamp::MAX);
                 state.away.insert(id, (back, Waiting { tries: message.tries + 1, ..message }));
                 delivery
             })

@@ -75,7 +75,7 @@ impl Server {
         known: &(dyn Fn(&str) -> bool + Sync),
     ) -> Result<Downloaded> {
         let read = self.host.store.base(app).await;
-        let object = read.map_err(|error| too_large_to_serve(app, error))?.ok_or_else(|| none(app))?;
+        let object = read.map_err(|error| our_state(app, error))?.ok_or_else(|| none(app))?;
         let Object { bytes, version, modified } = object;
         let download = match form {
             Form::Full => {
@@ -118,7 +118,7 @@ impl Server {
         let compacted = computed
             .await
             .map_err(|error| {
-                too_large_to_serve(app, error.during(format_args!("compacting the profile of {app}")))
+                our_state(app, error.during(format_args!("compacting the profile of {app}")))
             })?
             .ok_or_else(|| none(app))?;
         self.compacted.keep(version, compacted.clone());
@@ -126,11 +126,11 @@ impl Server {
     }
 }
 
-/// To a client "too large" speaks of what it sent: here it is our own state that is wrong.
-fn too_large_to_serve(app: &App, error: Error) -> Error {
-    if error.kind() == Kind::TooLarge {
-        return Error::new(Kind::Internal, format!("the base profile of {app} is over the limit"))
-            .because(error);
+/// To a client "too large" and "unusable" speak of what it sent: here it is our own state that is wrong.
+fn our_state(app: &App, error: Error) -> Error {
+    if matches!(error.kind(), Kind::TooLarge | Kind::Unusable) {
+        let what = format!("the base profile of {app} cannot be served; see `autopgo delete` to start afresh");
+        return Error::new(Kind::Internal, what).because(error);
     }
     error
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::event::{Decoded, Envelope, Event};
 use autopgo_core::port::bus::{Message, Topic};
 use bytes::Bytes;
 
@@ -68,7 +69,7 @@ impl Bus {
                 (true, true) => " (and its answer is lost)",
                 (true, false) => " (which fails)",
             };
-            format!("publish {}{how}", String::from_utf8_lossy(&body))
+            format!("publish {}{how}", told(&body))
         });
         self.sim.pause().await;
         !fails
@@ -106,9 +107,8 @@ impl Bus {
             }
             if !taken.indices.is_empty() {
                 self.sim.note(who, || {
-                    let bodies = taken.bodies();
-                    let bodies: Vec<_> = bodies.iter().map(|body| String::from_utf8_lossy(body)).collect();
-                    format!("receive {}", bodies.join(" "))
+                    let bodies: Vec<String> = taken.bodies().iter().map(|body| told(body)).collect();
+                    format!("receive {}", bodies.join(", "))
                 });
                 return taken;
             }
@@ -166,5 +166,18 @@ impl Topic for SimTopic {
 
     async fn check(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+/// What the trace says about a message.
+fn told(body: &[u8]) -> String {
+    match Envelope::decode(body) {
+        Ok(Decoded::Known(Envelope { event, timestamp, .. })) => match event {
+            Event::Uploaded { app, id } => format!("uploaded {app} {id}"),
+            Event::Merged { app, id } => format!("merged {app} {id}"),
+            Event::Deleted { app, cleared: true } => format!("deleted {app}, cleared"),
+            Event::Deleted { app, cleared: false } => format!("deleted {app}, of {timestamp}"),
+        },
+        _ => String::from_utf8_lossy(body).into_owned(),
     }
 }

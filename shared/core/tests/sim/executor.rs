@@ -47,6 +47,9 @@ pub(crate) enum Policy {
 pub(crate) struct Pace {
     /// How the next wait is chosen.
     pub(crate) policy: Policy,
+    /// How often in a thousand steps the next timer runs out although there is something to do: whatever is being done
+    /// takes its time, and others begin meanwhile.
+    pub(crate) overlaps: u64,
     /// How often in a thousand steps time jumps although there is something to do.
     pub(crate) jumps: u64,
     /// How far it jumps at the most.
@@ -85,6 +88,13 @@ struct State {
     running: usize,
     counts: BTreeMap<&'static str, u64>,
     trace: Option<Vec<String>>,
+}
+
+impl State {
+    /// What time must not pass now.
+    fn fence(&self) -> i64 {
+        self.fences.values().copied().min().unwrap_or(i64::MAX)
+    }
 }
 
 struct Wait {
@@ -191,28 +201,33 @@ impl Sim {
         self.state().trace.clone().unwrap_or_default()
     }
 
-    /// From now on time moves to the next timer only.
+    /// From now on time moves when nothing else is left to do.
     pub(crate) fn be_punctual(&self) {
-        self.state().pace.jumps = 0;
+        let pace = &mut self.state().pace;
+        (pace.overlaps, pace.jumps) = (0, 0);
     }
 
     /// Ends one wait. `false` if there is none, and no timer.
     fn end_one(&self) -> bool {
         let mut state = self.state();
         let state = &mut *state;
-        if state.open.is_empty() || state.pace.jumps > 0 && state.chance.happens(state.pace.jumps) {
-            let first = state.timers.first_key_value().map(|(&(first, _), _)| first);
+        let first = state.timers.first_key_value().map(|(&(first, _), _)| first);
+        let Pace { overlaps, jumps, .. } = state.pace;
+        let to = match first {
             // With nothing else to do, whoever put up a fence sleeps by its own will: it holds nothing back.
-            let fence = if state.open.is_empty() { None } else { state.fences.values().copied().min() };
-            let to = match first {
-                Some(first) if state.open.is_empty() || state.chance.happens(300) => first,
-                None if state.open.is_empty() => return false,
-                _ => state.now + state.pace.some(&mut state.chance),
-            };
-            state.now = to.min(fence.unwrap_or(i64::MAX)).max(state.now);
-        }
+            _ if state.open.is_empty() => first,
+            _ if jumps > 0 && state.chance.happens(jumps) => {
+                Some((state.now + state.pace.some(&mut state.chance)).min(state.fence()))
+            }
+            Some(first) if overlaps > 0 && state.chance.happens(overlaps) => Some(first.min(state.fence())),
+            _ => None,
+        };
+        state.now = state.now.max(to.unwrap_or_default());
         let later = state.timers.split_off(&(state.now + 1, 0));
         state.open.extend(std::mem::replace(&mut state.timers, later).into_values());
+        if state.open.is_empty() {
+            return false;
+        }
         let chosen = match state.pace.policy {
             Policy::Uniform => state.chance.index(state.open.len()),
             Policy::Priorities { .. } => {

@@ -64,9 +64,6 @@ pub(crate) fn run(seed: u64, setting: Setting, traced: bool) -> Report {
         history.broken(Wrong::Broken, "something panicked, see above");
     }
     let violation = history.violation();
-    if let Some(violation) = &violation {
-        sim.note(Process("", 0), || violation.to_string());
-    }
     let trace = sim.trace().iter().map(|line| history.named(line)).collect();
     Report { violation, plan, steps: sim.step(), counts: sim.counts(), trace }
 }

@@ -14,7 +14,7 @@ use super::pulse::Pulse;
 
 /// How long a client that was refused half-way may go on sending. Closing at once would answer its next bytes with a
 /// reset, and a reset takes away the answer that it has not read yet.
-const LINGER: Duration = Duration::from_secs(0);
+const LINGER: Duration = Duration::from_secs(5);
 
 /// A stream whose writes fail with `TimedOut` when the client has taken nothing for too long.
 pub(super) struct Stream<T> {

@@ -124,3 +124,62 @@ fn fill_units(group: &mut [Label]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Limits, Profile, merge};
+
+    /// A profile of one sample with these labels: key, text, number and unit of each, all under 10.
+    fn labelled(labels: &[[u8; 4]]) -> Profile {
+        let mut sample = vec![16, 1];
+        for &[key, text, number, unit] in labels {
+            sample.extend([26, 8, 8, key, 16, text, 24, number, 32, unit]);
+        }
+        let mut raw = vec![10, 4, 8, 1, 16, 1, 18, sample.len() as u8];
+        raw.extend(sample);
+        // Strings 0 and 3 are empty.
+        for text in ["", "b", "a", "", "bytes"] {
+            raw.extend([50, text.len() as u8]);
+            raw.extend(text.bytes());
+        }
+        Profile::decode(&raw, &Limits::default()).unwrap()
+    }
+
+    /// How many samples remain of two: whether their labels are the same.
+    fn merged(a: &[[u8; 4]], b: &[[u8; 4]]) -> usize {
+        merge(&[&labelled(a), &labelled(b)]).unwrap().sample_count()
+    }
+
+    #[test]
+    fn labels_are_in_order_of_kind_and_key() {
+        let [text_a, text_b, number_a, number_b] = [[2, 4, 0, 0], [1, 4, 0, 0], [2, 0, 5, 0], [1, 0, 5, 0]];
+        assert_eq!(merged(&[text_a, text_b, number_a, number_b], &[number_b, text_b, number_a, text_a]), 1);
+        assert_eq!(merged(&[text_a], &[text_b]), 2);
+        assert_eq!(merged(&[text_a], &[number_a]), 2);
+    }
+
+    #[test]
+    fn values_of_one_key_keep_their_order() {
+        let (five, six) = ([1, 0, 5, 0], [1, 0, 6, 0]);
+        assert_eq!(merged(&[five, six], &[five, six]), 1);
+        assert_eq!(merged(&[five, six], &[six, five]), 2);
+    }
+
+    #[test]
+    fn one_unit_gives_all_numbers_of_its_key_one() {
+        let (none, empty, bytes) = ([1, 0, 5, 0], [1, 0, 5, 3], [1, 0, 6, 4]);
+        assert_eq!(merged(&[none], &[empty]), 2);
+        assert_eq!(merged(&[none, bytes], &[empty, bytes]), 1);
+        assert_eq!(merged(&[bytes, none], &[bytes, empty]), 1);
+    }
+
+    #[test]
+    fn a_label_of_nothing_is_dropped() {
+        assert_eq!(merged(&[[1, 0, 0, 0]], &[]), 1);
+        // An empty text is a text where the wire names one, and an empty unit a unit.
+        assert_eq!(merged(&[[1, 3, 0, 0]], &[]), 2);
+        assert_eq!(merged(&[[1, 0, 0, 3]], &[]), 2);
+        // A text makes number and unit meaningless.
+        assert_eq!(merged(&[[1, 4, 7, 99]], &[[1, 4, 0, 0]]), 1);
+    }
+}

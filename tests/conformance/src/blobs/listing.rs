@@ -199,6 +199,6 @@ async fn entries(store: &dyn Blobs, prefix: &str, after: Option<&str>) -> Result
 async fn many(store: &dyn Blobs, count: usize) -> Result<Vec<String>, Broken> {
     let keys: Vec<String> = (0..count).map(|n| format!("app/staging/{n:019}-00c0ffee")).collect();
     let writes = keys.iter().map(|key| put(store, key, "x"));
-    stream::iter(writes).buffer_unordered(16).try_collect::<Vec<_>>().await?;
+    stream::iter(writes).buffer_unordered(32).try_collect::<Vec<_>>().await?;
     Ok(keys)
 }

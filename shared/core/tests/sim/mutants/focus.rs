@@ -1,6 +1,5 @@
-//! Plans for the two mutants whose harm takes many steps in one order, each of them hours apart: only few actors, no
-//! fault but the one that is needed, tasks that stand still for long, and time that jumps. What happens is still left
-//! to chance.
+//! Plans for the mutants whose harm takes many steps in one order, some of them hours apart: few actors, no fault but
+//! the one that is needed, tasks that stand still for long, and time that jumps. What happens is still left to chance.
 
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use crate::sim::plan::{Faults, Plan, Versions};
 
 const HOURS: Pace = Pace {
     policy: Policy::Priorities { change: 100 },
+    overlaps: 100,
     jumps: 60,
     jump: Duration::from_secs(90 * 60),
 };
@@ -18,8 +18,8 @@ const HOURS: Pace = Pace {
 pub(crate) fn two_workers_hours_apart(plan: &mut Plan) {
     *plan = Plan {
         pace: HOURS,
-        steps: plan.steps.min(150),
-        faults: Faults { dropped: 400, ..Faults::default() },
+        steps: 250,
+        faults: Faults { dropped: 300, ..Faults::default() },
         page: 1000,
         skew: Duration::ZERO,
         apps: 1,
@@ -28,16 +28,23 @@ pub(crate) fn two_workers_hours_apart(plan: &mut Plan) {
         consumers: 1,
         batch: 1,
         sweepers: 0,
-        uploads: 2,
+        uploads: 5,
         go_uploads: 0,
         deletes: 0,
         go_deletes: 0,
-        spread: Duration::ZERO,
+        spread: Duration::from_secs(60),
         identical: 0,
         wall: 0,
         idle: 0,
         ..plan.clone()
     };
+}
+
+/// The same, but now uploads come hours apart, and what is staged is removed.
+pub(crate) fn uploads_hours_apart(plan: &mut Plan) {
+    two_workers_hours_apart(plan);
+    plan.faults.dropped = 0;
+    plan.spread = Duration::from_secs(3 * 60 * 60);
 }
 
 /// An application is deleted twice, the first time by a server whose clock is ahead, so that the mark of the second is
@@ -65,6 +72,24 @@ pub(crate) fn two_deletions_one_mark(plan: &mut Plan) {
         spread: Duration::from_secs(1),
         identical: 0,
         wall: 0,
+        idle: 0,
+        ..plan.clone()
+    };
+}
+
+/// An application is deleted while its first upload is being merged.
+pub(crate) fn deletion_races_the_first_merge(plan: &mut Plan) {
+    *plan = Plan {
+        pace: Pace { policy: Policy::Priorities { change: 100 }, jumps: 0, ..HOURS },
+        steps: 100,
+        faults: Faults::default(),
+        apps: 1,
+        uploads: 1,
+        go_uploads: 0,
+        deletes: 2,
+        go_deletes: 0,
+        sweep_after: Duration::ZERO,
+        spread: Duration::from_secs(10),
         idle: 0,
         ..plan.clone()
     };

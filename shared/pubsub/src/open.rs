@@ -1,0 +1,116 @@
+//! From a URL to a topic or a subscription: the only place that matches the scheme.
+
+use std::sync::Arc;
+
+use autopgo_core::address::{Address, Resource};
+use autopgo_core::clock::Clock;
+use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::port::bus::{Subscription, Topic};
+
+use crate::mem::{self, Buses};
+
+/// The schemes of this build, for topics and subscriptions alike.
+pub const SCHEMES: [&str; 1] = [mem::SCHEME];
+/// The schemes that other builds have, and the cargo feature that brings each.
+const BY_FEATURE: [(&str, &str); 6] = [
+    ("awssns", "aws"),
+    ("awssqs", "aws"),
+    ("azuresb", "azure"),
+    ("gcppubsub", "gcp"),
+    ("kafka", "kafka"),
+    ("nats", "nats"),
+];
+
+/// What the topics and subscriptions of one process share: its clock, and the buses in memory by their names. A topic
+/// and a subscription opened with one environment and one `mem://name` are the two ends of one bus.
+pub struct Environment {
+    memory: Buses,
+}
+
+impl Environment {
+    /// One with no buses yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { memory: Buses::new(clock) }
+    }
+}
+
+/// Opens the topic that `url` names.
+///
+/// # Errors
+/// `Invalid`: no URL of a topic, a scheme that is not in this build, an unknown parameter or a bad value.
+pub async fn topic(url: &str, environment: &Environment) -> Result<Arc<dyn Topic>> {
+    let address = Address::of(Resource::Topic, url)?;
+    match address.scheme() {
+        mem::SCHEME => mem::topic(&address, &environment.memory),
+        other => Err(not_here(other, Resource::Topic)),
+    }
+}
+
+/// Opens the subscription that `url` names.
+///
+/// # Errors
+/// As [`topic`].
+pub async fn subscription(url: &str, environment: &Environment) -> Result<Arc<dyn Subscription>> {
+    let address = Address::of(Resource::Subscription, url)?;
+    match address.scheme() {
+        mem::SCHEME => mem::subscription(&address, &environment.memory),
+        other => Err(not_here(other, Resource::Subscription)),
+    }
+}
+
+fn not_here(scheme: &str, wanted: Resource) -> Error {
+    let here = SCHEMES.map(|scheme| format!("{scheme}://")).join(", ");
+    let what = match BY_FEATURE.iter().find(|(known, _)| *known == scheme) {
+        // A bus of SNS is written to by one scheme and read by another.
+        Some(("awssns", _)) if wanted == Resource::Subscription => {
+            "awssns:// is a topic only; subscribe an SQS queue to it and read that with awssqs://".to_owned()
+        }
+        Some((_, feature)) => {
+            format!("{scheme}:// comes with the cargo feature {feature}, which this build does not have")
+        }
+        None => format!("{scheme}:// is no scheme of a {wanted}"),
+    };
+    Error::new(Kind::Invalid, format!("{what}; here are {here}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use autopgo_core::clock::System;
+
+    use super::*;
+
+    async fn refused(url: &str) -> [String; 2] {
+        let environment = Environment::new(Arc::new(System));
+        let topic = topic(url, &environment).await.err();
+        let subscription = subscription(url, &environment).await.err();
+        [topic, subscription].map(|error| {
+            let error = error.unwrap_or_else(|| panic!("{url} was opened"));
+            assert_eq!(error.kind(), Kind::Invalid, "{error}");
+            error.to_string()
+        })
+    }
+
+    #[tokio::test]
+    async fn schemes_that_are_not_here_say_so() {
+        for (url, feature) in [
+            ("awssqs://sqs.eu-west-1.amazonaws.com/1/q", "aws"),
+            ("azuresb://pgo?subscription=worker", "azure"),
+            ("gcppubsub://projects/p/topics/t", "gcp"),
+            ("kafka://pgo", "kafka"),
+            ("nats://profile?queue=worker", "nats"),
+        ] {
+            for error in refused(url).await {
+                assert!(error.contains(&format!("comes with the cargo feature {feature}")), "{error}");
+            }
+        }
+        let [topic, subscription] = refused("awssns:///arn:aws:sns:eu-west-1:1:pgo").await;
+        assert!(
+            topic.contains("feature aws") && subscription.contains("topic only"),
+            "{topic}; {subscription}"
+        );
+        let [topic, subscription] = refused("rabbit://exchange").await;
+        assert_eq!(topic, "rabbit:// is no scheme of a topic; here are mem://");
+        assert_eq!(subscription, "rabbit:// is no scheme of a subscription; here are mem://");
+        assert!(refused("blob+mem://x").await[0].contains("opens no topic"));
+    }
+}
