@@ -5,11 +5,12 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use autopgo_client::{Client, Downloaded, Options as ClientOptions};
+use autopgo_client::{Client, Options as ClientOptions};
 use autopgo_core::api::Form;
 use autopgo_core::app::App;
 use autopgo_core::error::Result;
 use autopgo_core::limits::Limits;
+use autopgo_core::server::{Downloaded, Server};
 use autopgo_local::demo;
 use autopgo_pprof::{Edges, Profile};
 use autopgo_scraper::source::Fixed;
@@ -27,7 +28,7 @@ const HOT: f64 = 99.0;
 pub(crate) struct Demo(JoinSet<()>);
 
 /// Starts targets, a scraper that uploads to `address`, and the one who tells.
-pub(crate) async fn start(address: SocketAddr, stop: &CancellationToken) -> Result<Demo> {
+pub(crate) async fn start(server: Server, address: SocketAddr, stop: &CancellationToken) -> Result<Demo> {
     let url = format!("http://{address}");
     let client = Client::new(&url, ClientOptions::default())?;
     let app = App::parse(demo::APP)?;
@@ -37,7 +38,7 @@ pub(crate) async fn start(address: SocketAddr, stop: &CancellationToken) -> Resu
         .map(|target| Target::new(&format!("http://{target}"), Target::DEFAULT_PATH, app.clone()))
         .collect::<Result<Vec<_>>>()?;
     let options = Options {
-        client: client.clone(),
+        client,
         listen: None,
         sample_size: NonZeroUsize::new(targets.len()).unwrap_or(NonZeroUsize::MIN),
         frequency: FREQUENCY,
@@ -59,7 +60,7 @@ pub(crate) async fn start(address: SocketAddr, stop: &CancellationToken) -> Resu
     tasks.spawn(async move {
         tokio::select! {
             () = stopped.cancelled() => {}
-            () = tell(&client, &app) => {}
+            () = tell(&server, &app) => {}
         }
     });
     Ok(Demo(tasks))
@@ -73,15 +74,15 @@ impl Demo {
 }
 
 /// Says how the base profile grows, for as long as it is asked.
-async fn tell(client: &Client, app: &App) {
-    let mut known = None;
+async fn tell(server: &Server, app: &App) {
+    let mut known = String::new();
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        // Nothing was merged yet, or nothing since.
-        let answer = client.download(app, Form::Compact, known.as_deref(), None).await;
+        let answer = server.download(app, Form::Compact, &|etag| etag == known).await;
+        // Otherwise nothing was merged yet, or nothing since.
         let Ok(Downloaded::Profile(download)) = answer else { continue };
-        known.clone_from(&download.etag);
-        let edges = Profile::parse(&download.bytes, &Limits::default().base())
+        known = download.etag;
+        let edges = Profile::parse(&download.bytes, &server.host().limits.base())
             .and_then(|profile| Edges::of(&profile));
         match edges {
             Ok(edges) => tracing::info!(

@@ -2,6 +2,7 @@
 
 use autopgo_boot::{Config, Ports, Served, Work, server, worker};
 use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::server::Server;
 use autopgo_http::process::listen;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,11 @@ impl Local {
         let host = ports.host(&config);
         let work = Work::new(&ports, worker(&config, host.clone())?, &config)?;
         Ok(Self { served: server(&ports, host), work, config })
+    }
+
+    /// The server, for whoever shares the process with it.
+    pub fn server(&self) -> &Server {
+        &self.served.server
     }
 }
 

@@ -10,7 +10,7 @@ use autopgo_core::duration;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::limits::Limits;
 use autopgo_core::port::cpu::{Cpu, Threads, offload};
-use autopgo_pprof::{Profile, check};
+use autopgo_core::upload;
 use bytes::Bytes;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -73,7 +73,7 @@ impl Sampler {
 
     /// The checks of the server, made here: so that a bad profile is named beside the target that it came from.
     async fn check(&self, profile: Bytes) -> Result<Found, Failure> {
-        let limits = self.limits.upload();
+        let limits = self.limits.clone();
         let checked = offload(&*self.cpu, move || Found::of(&profile, &limits)).await;
         let checked =
             checked.map_err(|error| Failure::new(Outcome::Failed, error.during("checking the profile")))?;
@@ -137,9 +137,8 @@ struct Found {
 }
 
 impl Found {
-    fn of(bytes: &[u8], limits: &autopgo_pprof::Limits) -> Result<Self> {
-        let profile = Profile::parse(bytes, limits)?;
-        check::upload(&profile)?;
+    fn of(bytes: &[u8], limits: &Limits) -> Result<Self> {
+        let profile = upload::parse(bytes, limits)?;
         let idle = profile.totals().iter().all(|total| *total == 0);
         Ok(Self { samples: profile.sample_count(), idle })
     }

@@ -44,7 +44,7 @@ pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
         let stop = shutdown::on_signal()?;
         #[cfg(feature = "scrape")]
         if args.demo {
-            let demo = crate::demo::start(address, &stop).await?;
+            let demo = crate::demo::start(local.server().clone(), address, &stop).await?;
             let ran = autopgo_local::run(local, listener, stop).await;
             demo.end().await;
             return ran;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use autopgo_client::{Options, Patience};
 use autopgo_core::clock::{Clock, System};
+use autopgo_pprof::Profile;
 use axum::http::StatusCode;
 
 use super::*;

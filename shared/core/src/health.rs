@@ -1,10 +1,12 @@
 //! Health as the API reports it: what this process leans on, and whether each of them answers.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
-use std::time::Duration;
 
 use crate::error::Result;
 
@@ -52,34 +54,52 @@ pub trait Check: Send + Sync {
 
 /// The dependencies of a process, by name.
 #[derive(Clone, Default)]
-pub struct Checks(Vec<(&'static str, Arc<dyn Check>)>);
+pub struct Checks(Vec<Named>);
+
+#[derive(Clone)]
+struct Named {
+    name: &'static str,
+    check: Arc<dyn Check>,
+    /// Whether it was healthy when it was last asked: only a change is logged, for probes ask all day.
+    healthy: Arc<AtomicBool>,
+}
 
 impl Checks {
     /// Adds one.
     #[must_use]
     pub fn with(mut self, name: &'static str, check: Arc<dyn Check>) -> Self {
-        self.0.push((name, check));
+        self.0.push(Named { name, check, healthy: Arc::new(AtomicBool::new(true)) });
         self
     }
 
     /// Asks all of them side by side, each for five seconds at most.
     pub async fn report(&self) -> Report {
-        let dependencies = join_all(self.0.iter().map(|(name, check)| async move {
-            let message = match tokio::time::timeout(PATIENCE, check.check()).await {
-                Ok(Ok(())) => String::new(),
-                Ok(Err(error)) => {
-                    tracing::warn!(dependency = name, error = error.chain(), "a dependency is unhealthy");
-                    // The chain may carry host names and paths that are nobody's business outside.
-                    error.what().to_owned()
-                }
-                Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
-            };
-            let status = if message.is_empty() { Status::Healthy } else { Status::Unhealthy };
-            Dependency { name: (*name).to_owned(), status, message }
-        }))
-        .await;
+        let dependencies = join_all(self.0.iter().map(Named::report)).await;
         let all = dependencies.iter().all(|dependency| dependency.status == Status::Healthy);
         Report { status: if all { Status::Healthy } else { Status::Unhealthy }, dependencies }
+    }
+}
+
+impl Named {
+    async fn report(&self) -> Dependency {
+        let (message, cause) = match tokio::time::timeout(PATIENCE, self.check.check()).await {
+            Ok(Ok(())) => (String::new(), String::new()),
+            // The chain may carry host names and paths that are nobody's business outside.
+            Ok(Err(error)) => (error.what().to_owned(), error.chain()),
+            Err(_) => {
+                let silent = format!("no answer within {} s", PATIENCE.as_secs());
+                (silent.clone(), silent)
+            }
+        };
+        let healthy = message.is_empty();
+        let was = self.healthy.swap(healthy, Ordering::Relaxed);
+        if was && !healthy {
+            tracing::warn!(dependency = self.name, error = cause, "a dependency is unhealthy");
+        } else if healthy && !was {
+            tracing::info!(dependency = self.name, "a dependency is healthy again");
+        }
+        let status = if healthy { Status::Healthy } else { Status::Unhealthy };
+        Dependency { name: self.name.to_owned(), status, message }
     }
 }
 

@@ -21,6 +21,7 @@ pub mod event;
 pub mod key;
 pub mod ledger;
 pub mod rules;
+pub mod upload;
 
 pub mod memory;
 

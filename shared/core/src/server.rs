@@ -6,7 +6,6 @@ mod list;
 mod upload;
 
 pub use download::{Download, Downloaded};
-pub(crate) use upload::parse;
 
 use crate::host::Host;
 

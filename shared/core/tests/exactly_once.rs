@@ -12,7 +12,11 @@
 //!
 //! `AUTOPGO_SIM_SEEDS=100000` runs that many seeds, `AUTOPGO_SIM_SEED=7` the one and shows its trace in any case.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "all of it is test code, outside of the test functions too")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "all of it is test code, outside of the test functions too"
+)]
 
 mod sim {
     pub(crate) mod actors;
@@ -101,7 +105,8 @@ fn the_same_seed_takes_the_same_steps() {
 #[track_caller]
 fn breaks(promise: Wrong, within: u64, setting: Setting) {
     let mutant = hunt(setting, within, 1);
-    let seed = mutant.found.unwrap_or_else(|| panic!("{:?}: not noticed within {within} seeds", setting.mutant));
+    let seed =
+        mutant.found.unwrap_or_else(|| panic!("{:?}: not noticed within {within} seeds", setting.mutant));
     let violation = run(seed, setting, false).violation.expect("it was found with this seed");
     println!("{:?}: seed {seed}, {:.1?}: {violation}", setting.mutant, mutant.took);
     assert_eq!(violation.wrong, promise, "{}", told(seed, setting));
@@ -163,7 +168,8 @@ fn set_aside_before_the_write() {
 fn no_unique_comment_where_versions_are_hashes() {
     let setting = without(Mutant::NoUniqueComment);
     breaks(Wrong::SameBytes, 500, setting);
-    let (focus, overlooked): (_, &[Wrong]) = (Some(focus::two_deletions_one_mark as fn(&mut _)), &[Wrong::SameBytes]);
+    let (focus, overlooked): (_, &[Wrong]) =
+        (Some(focus::two_deletions_one_mark as fn(&mut _)), &[Wrong::SameBytes]);
     breaks(Wrong::Back, 10_000, Setting { focus, overlooked, ..setting });
 }
 
@@ -175,7 +181,8 @@ fn deletion_that_reads_the_base_before_it_lists() {
 
 #[test]
 fn empty_base_without_ledger() {
-    let setting = Setting { overlooked: &[Wrong::Removed, Wrong::Unnamed], ..without(Mutant::EmptyWithoutLedger) };
+    let setting =
+        Setting { overlooked: &[Wrong::Removed, Wrong::Unnamed], ..without(Mutant::EmptyWithoutLedger) };
     breaks(Wrong::Back, 2000, setting);
 }
 

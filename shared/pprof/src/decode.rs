@@ -52,3 +52,86 @@ fn header(survey: &Survey<'_>, texts: &Texts) -> Result<Header, Error> {
         duration_nanos: survey.duration_nanos,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    /// One sample type, string table and mapping each; the rest is what a test adds.
+    const START: [u8; 12] = [10, 4, 8, 1, 16, 2, 50, 0, 50, 1, b'a', 50];
+    const FUNCTION: [u8; 4] = [42, 2, 8, 1];
+    const LOCATION: [u8; 8] = [34, 6, 8, 1, 34, 2, 8, 1];
+
+    fn refusal(parts: &[&[u8]]) -> String {
+        let raw = [&START[..], &[1, b'b'], &parts.concat()].concat();
+        let error = decode(&raw, &Limits::default()).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Malformed);
+        error.to_string()
+    }
+
+    #[test]
+    fn a_contradiction_is_named() {
+        let sample = |location: u8, values: &[u8]| {
+            let values: Vec<u8> = values.iter().flat_map(|&value| [16, value]).collect();
+            [&[18, values.len() as u8 + 2, 8, location], &values[..]].concat()
+        };
+        for (parts, expected) in [
+            (
+                &[&FUNCTION[..], &LOCATION, &sample(2, &[1])][..],
+                "malformed profile: sample 0 names location 2, which is not in the profile",
+            ),
+            (
+                &[&FUNCTION, &LOCATION, &sample(1, &[1]), &sample(1, &[1, 2, 3])],
+                "malformed profile: sample 1 has 3 values for 1 sample types",
+            ),
+            (
+                &[&FUNCTION, &LOCATION, &sample(1, &[])],
+                "malformed profile: sample 0 has 0 values for 1 sample types",
+            ),
+            (
+                &[&LOCATION],
+                "malformed profile: location 1 has a line of function 1, which is not in the profile",
+            ),
+            (&[&FUNCTION, &FUNCTION], "malformed profile: two functions have the id 1"),
+            (&[&[26, 0]], "malformed profile: a mapping has the reserved id 0"),
+            (
+                &[&[42, 4, 8, 1, 16, 3]],
+                "malformed profile: function.name names string 3, but string_table has 3 entries",
+            ),
+            (
+                &[&[112, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]],
+                "malformed profile: default_sample_type names string -1, but string_table has 3 entries",
+            ),
+            (
+                &[&[72, 1, 72, 2]],
+                "malformed profile: two profiles were concatenated (a second time_nanos at byte 16); \
+                 merge them instead",
+            ),
+            (&[&[18, 2, 13, 0]], "not a pprof profile: the field at byte 16 needs 4 bytes, only 1 are left"),
+            (
+                &[&[42, 2, 10, 0]],
+                "not a pprof profile: function.id at byte 16 has wire type 2, not 0 (a number)",
+            ),
+        ] {
+            assert_eq!(refusal(parts), expected);
+        }
+    }
+
+    #[test]
+    fn a_string_table_starts_with_the_empty_string() {
+        let text = |raw: &[u8]| decode(raw, &Limits::default()).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(
+            text(&[8, 1]),
+            "not a pprof profile: sample_type at byte 0 has wire type 0, not 2 (a string or message)"
+        );
+        assert_eq!(text(&[96, 1]), "not a pprof profile: it has no string_table");
+        assert_eq!(
+            text(&[50, 1, b'a']),
+            "malformed profile: string_table[0] is not the empty string (byte 0)"
+        );
+        assert_eq!(text(&[50, 0, 18, 0]), "malformed profile: it has samples, but no sample_type");
+        assert_eq!(text(&[]), "the profile is empty: it has no bytes");
+        decode(&[50, 0], &Limits::default()).unwrap();
+    }
+}

@@ -85,6 +85,22 @@ mod tests {
     }
 
     #[test]
+    fn the_period_is_the_largest_that_is_one() {
+        for (periods, expected) in
+            [(&[3, 9, 4][..], 9), (&[0, 4], 4), (&[-5], -5), (&[-5, -7], -5), (&[-5, 0], 0)]
+        {
+            let with = |&period: &i64| {
+                let mut profile = Profile::empty_cpu();
+                profile.header.period = period;
+                profile
+            };
+            let profiles: Vec<Profile> = periods.iter().map(with).collect();
+            let merged = merge(&profiles.iter().collect::<Vec<_>>()).unwrap();
+            assert_eq!(merged.period(), expected, "{periods:?}");
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_named() {
         let first = Profile::empty_cpu();
         let mut types = Profile::empty_cpu();

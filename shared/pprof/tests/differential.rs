@@ -1,6 +1,16 @@
 //! The engine beside google/pprof and `go tool preprofile` themselves, on random profiles: one process of
 //! tests/oracle answers for them (its README has the framing). Needs a Go toolchain, so it is asked for:
-//! `cargo test -p autopgo-pprof --test properties -- --ignored`.
+//! `cargo test -p autopgo-pprof --features differential --test differential`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what it expected by panicking"
+)]
+
+#[allow(dead_code, reason = "what only the properties use")]
+mod naive;
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -29,8 +39,9 @@ impl Oracle {
     fn start() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracle");
         let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle");
+        let go = std::env::var("AUTOPGO_TEST_GO").unwrap_or_else(|_| "go".to_owned());
         let built =
-            Command::new("go").args(["build", "-o"]).arg(&program).arg(".").current_dir(folder).status();
+            Command::new(go).args(["build", "-o"]).arg(&program).arg(".").current_dir(folder).status();
         assert!(built.expect("a Go toolchain").success(), "go build failed");
         let oracle = Command::new(program).arg("diff").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         Self(oracle.unwrap())
@@ -67,7 +78,6 @@ fn decode(raw: &[u8]) -> Result<Profile, autopgo_pprof::Error> {
 }
 
 #[test]
-#[ignore = "needs a Go toolchain"]
 fn google_pprof_answers_alike() {
     let mut oracle = Oracle::start();
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });

@@ -2,7 +2,6 @@
 //! together.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod differential;
 mod naive;
 
 use autopgo_pprof::{Edges, ErrorKind, Limits, Profile, check, compact, has_samples, merge, prune};

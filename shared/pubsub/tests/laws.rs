@@ -53,6 +53,6 @@ impl Harness for Memory {
     }
 
     fn patience(&self) -> Duration {
-        Duration::from_secs(20)
+        Duration::from_secs(10)
     }
 }

@@ -25,7 +25,7 @@ pub fn cpu(calls: &[(&str, &str, u64)]) -> Vec<u8> {
             bytes_field(&mut location, 4, &line);
             bytes_field(&mut profile, 4, &location);
         }
-        message(&mut profile, 2, &[(1, inner), (1, outer), (2, *seen), (2, *seen * 10_000_000)]);
+        message(&mut profile, 2, &[(1, inner), (1, outer), (2, *seen), (2, seen.wrapping_mul(10_000_000))]);
     }
     for text in &strings {
         bytes_field(&mut profile, 6, text.as_bytes());

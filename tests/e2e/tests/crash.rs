@@ -8,7 +8,7 @@ use autopgo_e2e::{profile, wait};
 use futures_util::{StreamExt, stream};
 
 const UPLOADS: usize = 500;
-const KILLS: usize = 8;
+const KILLS: usize = 20;
 /// Enough uploads under way at once that some are caught in the middle.
 const AT_ONCE: usize = 6;
 

@@ -28,7 +28,7 @@ async fn the_demo_brings_uploads_merges_and_a_profile_that_grows() {
         assert!(call.status.success(), "{}", String::from_utf8_lossy(&call.stderr));
         let report: serde_json::Value =
             serde_json::from_str(&succeed(&["inspect", "--json", output])).expect("json");
-        report["edges"].as_u64().expect("a number of edges")
+        report["pgo"]["edges"].as_u64().expect("a number of edges")
     };
     let first = edges();
     assert!(first > 100, "{first} edges");

@@ -122,7 +122,7 @@ async fn a_service_is_scraped_and_built_with_its_own_profile() {
         }
         let report: serde_json::Value =
             serde_json::from_str(&succeed(&["inspect", "--json", text(&downloaded)])).expect("json");
-        let identity = report["build_identity"].as_str().expect("an identity").to_owned();
+        let identity = report["pgo"]["identity"].as_str().expect("an identity").to_owned();
         (identity == expected).then_some(identity)
     })
     .await;

@@ -69,8 +69,8 @@ const NEVER_SAID: &[(&str, &[&str])] = &[
     ("local/src", &["std::env"]),
 ];
 
-/// The environment is read here and by nobody else.
-const READS_ENVIRONMENT: &[&str] = &["cli/src/args.rs", "shared/boot/src/config.rs"];
+/// The environment is read here, in the tables of what can be set, and by nobody else.
+const READS_ENVIRONMENT: &[&str] = &["cli/src/args.rs", "cli/src/args/api.rs", "cli/src/args/serve.rs", "shared/boot/src/config.rs"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

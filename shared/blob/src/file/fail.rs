@@ -29,7 +29,10 @@ fn classify(kind: io::ErrorKind) -> (Kind, &'static str) {
             (Kind::Invalid, "a part of the key that should be a folder is an object already")
         }
         Io::IsADirectory | Io::DirectoryNotEmpty => (Kind::Invalid, "there are objects below this key"),
-        Io::Unsupported => (Kind::Invalid, "this file system cannot; take a local one"),
+        Io::Unsupported => (
+            Kind::Invalid,
+            "this file system does not support it; a store needs one that locks files, such as a local disk",
+        ),
         _ => (Kind::Unavailable, ""),
     }
 }

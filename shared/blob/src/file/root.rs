@@ -169,7 +169,14 @@ pub(super) fn is_absence(error: &io::Error) -> bool {
 /// Puts the names in a folder on the disk.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     // Windows opens no folders, and keeps names by itself.
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(path)?.sync_all() {
+        // Nor do some network file systems sync folders: their servers do.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
+    }
 }
 
 fn make(path: &Path, mode: u32) -> io::Result<()> {

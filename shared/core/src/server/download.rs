@@ -117,9 +117,7 @@ impl Server {
         });
         let compacted = computed
             .await
-            .map_err(|error| {
-                our_state(app, error.during(format_args!("compacting the profile of {app}")))
-            })?
+            .map_err(|error| our_state(app, error.during(format_args!("compacting the profile of {app}"))))?
             .ok_or_else(|| none(app))?;
         self.compacted.keep(version, compacted.clone());
         Ok(compacted)
@@ -129,7 +127,8 @@ impl Server {
 /// To a client "too large" and "unusable" speak of what it sent: here it is our own state that is wrong.
 fn our_state(app: &App, error: Error) -> Error {
     if matches!(error.kind(), Kind::TooLarge | Kind::Unusable) {
-        let what = format!("the base profile of {app} cannot be served; see `autopgo delete` to start afresh");
+        let what =
+            format!("the base profile of {app} cannot be served; see `autopgo delete` to start afresh");
         return Error::new(Kind::Internal, what).because(error);
     }
     error

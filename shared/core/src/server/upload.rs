@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use autopgo_pprof::{Profile, check};
 use bytes::Bytes;
 
 use super::Server;
@@ -11,8 +10,8 @@ use crate::clock::{backoff, since};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::key::{Id, Key};
-use crate::ledger;
 use crate::limits::Limits;
+use crate::upload;
 
 /// How far an idempotency key's time may be off ours: what the grace time of the ledger allows for clocks.
 const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5 * 60);
@@ -78,23 +77,9 @@ impl Server {
 }
 
 /// What is staged for `body`, if it is a profile that PGO can use: always gzip, so that it is small and its form known.
-pub(crate) fn checked(body: Bytes, limits: &Limits) -> Result<Bytes> {
-    let profile = parse(&body, limits)?;
+fn checked(body: Bytes, limits: &Limits) -> Result<Bytes> {
+    let profile = upload::parse(&body, limits)?;
     if autopgo_pprof::gzip::is_gzip(&body) { Ok(body) } else { Ok(profile.write().into()) }
-}
-
-/// Reads an upload and applies every check of an upload, whoever staged it.
-pub(crate) fn parse(body: &[u8], limits: &Limits) -> Result<Profile> {
-    let profile = Profile::parse(body, &limits.upload())?;
-    let comments = ledger::own_comment_count(&profile);
-    if comments > limits.comments {
-        return Err(Error::new(
-            Kind::TooLarge,
-            format!("the profile has {comments} comments; at most {} are taken", limits.comments),
-        ));
-    }
-    check::upload(&profile)?;
-    Ok(profile)
 }
 
 fn count(kind: Kind) {

@@ -12,8 +12,8 @@ use crate::key::{Id, Key};
 use crate::ledger::{self, Ledger};
 use crate::limits::Limits;
 use crate::rules::Rules;
-use crate::server::parse;
 use crate::store::Reason;
+use crate::upload;
 
 /// How many samples and locations of uploads are held beside the base before they are merged into it.
 const HELD: usize = 4_000_000;
@@ -118,7 +118,7 @@ impl Fold {
 
     /// Reads an upload and applies an upload's own checks: a Go server stages anything.
     fn usable(&self, bytes: &[u8]) -> Result<Profile> {
-        let mut upload = parse(bytes, &self.limits)?;
+        let mut upload = upload::parse(bytes, &self.limits)?;
         ledger::strip(&mut upload);
         if self.compact {
             // Prune cuts frames at the leaf, which compaction would not have kept: so it goes first.

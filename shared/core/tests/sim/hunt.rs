@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,9 @@ pub(crate) fn hunt(setting: Setting, end: u64, threads: usize) -> Hunt {
                 let mut total = total.lock().expect("nobody panics with it");
                 total.steps += own.steps;
                 total.seeds += own.seeds;
-                own.counts.into_iter().for_each(|(what, times)| *total.counts.entry(what).or_default() += times);
+                own.counts
+                    .into_iter()
+                    .for_each(|(what, times)| *total.counts.entry(what).or_default() += times);
             });
         }
     });

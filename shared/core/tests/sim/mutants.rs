@@ -9,12 +9,12 @@ mod outcome;
 
 use std::sync::Arc;
 
+use ::bytes::Bytes;
 use async_trait::async_trait;
 use autopgo_core::error::Result;
 use autopgo_core::key::{Key, Place};
 use autopgo_core::port::blobs::{Blobs, Entry, Object, Stat, Version, When};
 use autopgo_core::port::bus::Topic;
-use ::bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 use super::executor::Process;
@@ -50,7 +50,12 @@ pub(crate) enum Mutant {
 
 impl Mutant {
     /// `blobs` as a core with this rule taken out sees it.
-    pub(crate) fn over(self, process: Process, blobs: Arc<dyn Blobs>, topic: Arc<dyn Topic>) -> Arc<dyn Blobs> {
+    pub(crate) fn over(
+        self,
+        process: Process,
+        blobs: Arc<dyn Blobs>,
+        topic: Arc<dyn Topic>,
+    ) -> Arc<dyn Blobs> {
         fn twisted(inner: Arc<dyn Blobs>, twist: impl Twist + 'static) -> Arc<dyn Blobs> {
             Arc::new(Twisted { inner, twist })
         }

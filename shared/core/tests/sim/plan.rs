@@ -120,7 +120,12 @@ impl Plan {
         } else {
             Policy::Priorities { change: c.pick(&[10, 30, 100, 300]) }
         };
-        let pace = Pace { policy, overlaps: c.pick(&[0, 30, 100, 300]), jumps: c.pick(&[0, 2, 10, 50]), jump: c.pick(&[1, 20, 90]) * MINUTE };
+        let pace = Pace {
+            policy,
+            overlaps: c.pick(&[0, 30, 100, 300]),
+            jumps: c.pick(&[0, 2, 10, 50]),
+            jump: c.pick(&[1, 20, 90]) * MINUTE,
+        };
         let often = |c: &mut Chance| if c.happens(300) { c.pick(&[100, 300, 600]) } else { 0 };
         let workers = c.index(3) + 1;
         let plan = Self {

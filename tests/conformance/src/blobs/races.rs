@@ -1,6 +1,7 @@
 //! Many at once. Every contender opens the store for itself, as another process would.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use autopgo_core::error::{Kind, Result};
 use autopgo_core::port::blobs::{Blobs, Version, When};
@@ -13,6 +14,7 @@ use crate::verdict::{Broken, Verdict, ensure, same};
 const CONTENDERS: usize = 16;
 const WRITERS: usize = 8;
 const INCREMENTS: usize = 25;
+const DELETES: u32 = 32;
 
 pub(super) async fn one_of_many_creators_wins(harness: &dyn Harness) -> Verdict {
     for round in 0..4 {
@@ -125,12 +127,23 @@ pub(super) async fn readers_see_whole_objects(harness: &dyn Harness) -> Verdict 
 }
 
 pub(super) async fn a_replacer_never_brings_back_the_deleted(harness: &dyn Harness) -> Verdict {
-    for round in 0..16 {
-        let (deleter, replacer) = (harness.open().await?, harness.open().await?);
+    let (deleter, replacer) = (harness.open().await?, harness.open().await?);
+    // Large, so that whatever a store does between its look at the version and the write takes a while.
+    let before = vec![7; 4 << 20];
+    let version = put(&*deleter, "app/0", before.clone()).await?;
+    let start = Instant::now();
+    replacer.write("app/0", "after".into(), When::Is(version)).await?;
+    let takes = start.elapsed();
+    for round in 1..=DELETES {
         let key = format!("app/{round}");
-        let version = put(&*deleter, &key, "before").await?;
-        let (deleted, replaced): (Result<()>, Result<Version>) =
-            tokio::join!(deleter.delete(&key), replacer.write(&key, "after".into(), When::Is(version)));
+        let version = put(&*deleter, &key, before.clone()).await?;
+        let delete = async {
+            // At another moment of the replacement each round.
+            tokio::time::sleep(takes * round / DELETES).await;
+            deleter.delete(&key).await
+        };
+        let replace = replacer.write(&key, "after".into(), When::Is(version));
+        let (deleted, replaced): (Result<()>, Result<Version>) = tokio::join!(delete, replace);
         deleted?;
         if let Err(error) = replaced {
             super::is_kind("replacing while it is deleted", Kind::Conflict, &error)?;

@@ -48,7 +48,8 @@ impl State {
         let past = self.apps.get(&upload.app);
         let decided = past.is_some_and(|past| past.decided.contains(&upload.id));
         let set_aside = past.is_some_and(|past| past.set_aside.contains(&upload.id));
-        let sure = !self.deletions.iter().any(|deletion| deletion.app == upload.app) && !self.mixed_idle(&upload.app);
+        let sure = !self.deletions.iter().any(|deletion| deletion.app == upload.app)
+            && !self.mixed_idle(&upload.app);
         if let Load::Function(_, period) = &upload.load
             && sure
             && set_aside
@@ -68,7 +69,9 @@ impl State {
     /// but the first upload of a batch does.
     fn mixed_idle(&self, app: &App) -> bool {
         let of_it = || self.uploads.iter().filter(|upload| upload.app == *app);
-        let wall = |upload: &Upload| matches!(upload.load, Load::Function(_, Period::Wall) | Load::Idle(Period::Wall));
+        let wall = |upload: &Upload| {
+            matches!(upload.load, Load::Function(_, Period::Wall) | Load::Idle(Period::Wall))
+        };
         of_it().any(|upload| matches!(upload.load, Load::Idle(_))) && of_it().any(wall)
     }
 }

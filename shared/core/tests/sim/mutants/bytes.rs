@@ -21,7 +21,8 @@ impl Twist for NoLedgerCheck {
         if base(key).is_none() {
             return Ok(object);
         }
-        Ok(object.map(|object| Object { bytes: without(&object.bytes, |it| it.starts_with(MERGED)), ..object }))
+        Ok(object
+            .map(|object| Object { bytes: without(&object.bytes, |it| it.starts_with(MERGED)), ..object }))
     }
 }
 

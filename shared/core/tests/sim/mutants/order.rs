@@ -143,7 +143,8 @@ impl DeletionReadsBaseFirst {
 #[async_trait]
 impl Twist for DeletionReadsBaseFirst {
     async fn read(&self, inner: &dyn Blobs, key: &str, limit: u64) -> Result<Option<Object>> {
-        let seen = if base(key).is_some() { self.0.lock().expect("nobody panics with it").take() } else { None };
+        let seen =
+            if base(key).is_some() { self.0.lock().expect("nobody panics with it").take() } else { None };
         match seen {
             Some(object) => Ok(object),
             None => inner.read(key, limit).await,

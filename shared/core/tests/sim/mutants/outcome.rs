@@ -22,7 +22,9 @@ pub(super) struct UnknownIsSuccess;
 impl Twist for UnknownIsSuccess {
     async fn write(&self, inner: &dyn Blobs, key: &str, bytes: Bytes, when: When) -> Result<Version> {
         match inner.write(key, bytes, when).await {
-            Err(error) if base(key).is_some() && error.kind() == Kind::Unavailable => Ok(Version::new("hoped for")),
+            Err(error) if base(key).is_some() && error.kind() == Kind::Unavailable => {
+                Ok(Version::new("hoped for"))
+            }
             other => other,
         }
     }

@@ -1,0 +1,45 @@
+//! What an upload must be, for everybody who asks: the server that takes it, the worker that merges what another server
+//! took, and the scraper and the command that would rather know before they send it.
+
+use autopgo_pprof::{Profile, check};
+
+use crate::error::{Error, Kind, Result};
+use crate::ledger;
+use crate::limits::Limits;
+
+/// Reads an upload, gzip or not, and applies every check.
+///
+/// # Errors
+/// `Unusable` for what is no CPU profile that PGO can use, `TooLarge` for one over a limit; the text says what is wrong
+/// and what is needed.
+pub fn parse(body: &[u8], limits: &Limits) -> Result<Profile> {
+    let profile = Profile::parse(body, &limits.upload())?;
+    let comments = ledger::own_comment_count(&profile);
+    if comments > limits.comments {
+        return Err(Error::new(
+            Kind::TooLarge,
+            format!("the profile has {comments} comments; at most {} are taken", limits.comments),
+        ));
+    }
+    check::upload(&profile)?;
+    Ok(profile)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_are_counted_without_the_reserved_ones() {
+        let limits = Limits { comments: 3, ..Limits::default() };
+        let with = |comments: &[&str]| {
+            let mut profile = Profile::empty_cpu();
+            profile.set_comments(comments);
+            parse(&profile.write(), &limits)
+        };
+        with(&["a", "b", "c", "autopgo:merged:x", "autopgo:base:y"]).expect("three of its own");
+        let error = with(&["a", "b", "c", "d"]).expect_err("four of its own");
+        assert_eq!(error.kind(), Kind::TooLarge);
+        assert_eq!(error.what(), "the profile has 4 comments; at most 3 are taken");
+    }
+}
