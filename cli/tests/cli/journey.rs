@@ -52,6 +52,12 @@ fn a_profile_goes_up_is_merged_and_comes_down() {
     assert_eq!(listed["profiles"][0]["key"], "checkout");
     assert_eq!(listed["profiles"][0]["size"], desk.read("default.pgo").len());
 
+    // A base URL that leads past the API is no profile that is missing.
+    let astray = format!("{}/prod", rig.url);
+    let call = ["download", "checkout", "--allow-missing", "--api-url", &astray, "-o", "none.pgo"];
+    desk.run(&call).fails(1, "there is nothing at this path");
+    assert!(!desk.path("none.pgo").exists());
+
     assert!(desk.run(&["delete", "checkout"]).ok().err().contains("deleted the profile of checkout"));
     desk.run(&["delete", "checkout"]).fails(3, "there is no profile of checkout");
     desk.run(&["download", "checkout"]).fails(3, "there is no profile of checkout yet");

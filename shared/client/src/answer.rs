@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use autopgo_core::api::Failure;
+use autopgo_core::api::{self, Failure};
 use autopgo_core::error::{Error, Kind};
 use http::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
@@ -18,7 +18,7 @@ const LONGEST_TEXT: usize = 400;
 /// The fault that an answer with an error status is. `left` says that a redirect led to another host.
 pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8], from: &str, left: bool) -> Fault {
     let said = serde_json::from_slice::<Failure>(body).ok().filter(|failure| failure.code == status.as_u16());
-    let ours = said.is_some();
+    let ours = said.is_some() && !headers.contains_key(api::UNKNOWN_PATH);
     let mut text = match said {
         Some(failure) => printable(&failure.message),
         None => foreign(status, headers, body, from),

@@ -13,6 +13,8 @@ pub const HEALTH: &str = "/api/health";
 pub const READY: &str = "/api/ready";
 /// The request header that makes a retry the same upload.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The header of a 404 that is about the path and not about a profile: a wrong base URL must not pass for "no profile yet".
+pub const UNKNOWN_PATH: &str = "x-autopgo-unknown-path";
 /// The media type of a profile.
 pub const PROFILE_TYPE: &str = "application/octet-stream";
 

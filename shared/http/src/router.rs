@@ -37,7 +37,8 @@ pub(crate) fn finished(routes: Router, served: &'static str) -> Router {
     let unknown = move |uri: Uri| async move {
         let slashes = uri.path().contains("//") || uri.path().ends_with('/');
         let hint = if slashes { "; a path has no empty part and no slash at its end" } else { "" };
-        Failure::new(StatusCode::NOT_FOUND, format!("there is nothing at this path; there is {served}{hint}"))
+        let what = format!("there is nothing at this path; there is {served}{hint}");
+        ([(api::UNKNOWN_PATH, "true")], Failure::new(StatusCode::NOT_FOUND, what))
     };
     // Which methods there are is in `Allow`, which axum adds.
     let wrong = |method: Method| async move {

@@ -4,16 +4,14 @@
 //! fill the memory.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use autopgo_core::address::{Address, Params};
 use autopgo_core::clock::Clock;
-use autopgo_core::duration::GoDuration;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
-use autopgo_core::port::bus::{Delivery, Message, Subscription, Topic};
+use autopgo_core::port::bus::{Subscription, Topic};
 
 /// The scheme of these URLs.
 pub const SCHEME: &str = "mem";
@@ -21,7 +19,7 @@ pub const SCHEME: &str = "mem";
 /// The buses of one process, by name.
 pub(crate) struct Buses {
     clock: Arc<dyn Clock>,
-    named: Mutex<BTreeMap<String, Arc<Bus>>>,
+    named: Mutex<BTreeMap<String, Arc<MemoryBus>>>,
 }
 
 impl Buses {
@@ -29,30 +27,11 @@ impl Buses {
         Self { clock, named: Mutex::default() }
     }
 
-    fn named(&self, name: String) -> Arc<Bus> {
+    fn named(&self, name: String) -> Arc<MemoryBus> {
         // Nothing panics while it holds the lock, so what it guards is always whole.
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || Arc::new(Bus { clock: Arc::clone(&self.clock), inner: OnceLock::new() });
+        let fresh = || Arc::new(MemoryBus::new(Arc::clone(&self.clock), ACK_DEADLINE));
         Arc::clone(named.entry(name).or_insert_with(fresh))
-    }
-}
-
-/// A bus that is made when it is first used. The topic is often opened first, and only the subscription says after
-/// which time messages come back.
-struct Bus {
-    clock: Arc<dyn Clock>,
-    inner: OnceLock<(Duration, MemoryBus)>,
-}
-
-impl Bus {
-    fn inner(&self) -> &MemoryBus {
-        &self.with_deadline(ACK_DEADLINE).1
-    }
-
-    /// The bus, made with this deadline if it is not there yet, and the deadline that it has.
-    fn with_deadline(&self, ack_deadline: Duration) -> &(Duration, MemoryBus) {
-        let made = || (ack_deadline, MemoryBus::new(Arc::clone(&self.clock), ack_deadline));
-        self.inner.get_or_init(made)
     }
 }
 
@@ -62,23 +41,8 @@ pub(crate) fn topic(address: &Address, buses: &Buses) -> Result<Arc<dyn Topic>> 
 }
 
 pub(crate) fn subscription(address: &Address, buses: &Buses) -> Result<Arc<dyn Subscription>> {
-    let ack_deadline = ack_deadline(address.params())?;
-    let bus = buses.named(name(address)?);
-    if let Some(wanted) = ack_deadline {
-        let made = bus.with_deadline(wanted).0;
-        if made != wanted {
-            return Err(Error::new(
-                Kind::Invalid,
-                format!(
-                    "{address} is in use with an ack deadline of {}, and is now to have {}; give every subscription of \
-                     one name the same ackdeadline",
-                    GoDuration(made),
-                    GoDuration(wanted)
-                ),
-            ));
-        }
-    }
-    Ok(bus)
+    let ack_deadline = ack_deadline(address.params())?.unwrap_or(ACK_DEADLINE);
+    Ok(buses.named(name(address)?).subscription(ack_deadline))
 }
 
 fn name(address: &Address) -> Result<String> {
@@ -104,40 +68,10 @@ fn ack_deadline(mut params: Params) -> Result<Option<Duration>> {
     Ok(ack_deadline)
 }
 
-#[async_trait]
-impl Topic for Bus {
-    async fn publish(&self, message: Message) -> Result<()> {
-        self.inner().publish(message).await
-    }
-
-    async fn check(&self) -> Result<()> {
-        // Asking after its health does not use a bus, and would settle its deadline.
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Subscription for Bus {
-    async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
-        self.inner().receive(max).await
-    }
-
-    async fn ack(&self, delivery: &Delivery) -> Result<()> {
-        self.inner().ack(delivery).await
-    }
-
-    async fn nack(&self, delivery: &Delivery) -> Result<()> {
-        self.inner().nack(delivery).await
-    }
-
-    async fn check(&self) -> Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use autopgo_core::clock::System;
+    use autopgo_core::port::bus::Message;
 
     use super::*;
     use crate::open::{Environment, subscription, topic};
@@ -165,19 +99,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_deadline_is_the_subscriptions_whoever_comes_first() {
+    async fn each_subscription_has_its_own_deadline() {
         let environment = Environment::new(Arc::new(System));
-        let first = topic("mem://bus", &environment).await.expect("topic");
-        first.check().await.expect("answers");
-        subscription("mem://bus?ackdeadline=5s", &environment).await.map(drop).expect("its deadline");
-        subscription("mem://bus?ackdeadline=5s", &environment).await.map(drop).expect("the same");
-        subscription("mem://bus", &environment).await.map(drop).expect("no wish");
-        let other = subscription("mem://bus?ackdeadline=1m", &environment).await.err().expect("another");
-        assert_eq!(
-            other.what(),
-            "mem://bus is in use with an ack deadline of 5s, and is now to have 1m0s; give every subscription of one \
-             name the same ackdeadline"
-        );
+        published("mem://bus", &environment).await;
+        assert!(arrives("mem://bus?ackdeadline=1ms", &environment).await);
+        let patient = subscription("mem://bus?ackdeadline=1h", &environment).await.expect("a subscription");
+        let back = tokio::time::timeout(Duration::from_secs(10), patient.receive(1)).await;
+        assert_eq!(back.expect("it comes back to another").expect("received").len(), 1);
+        assert!(!arrives("mem://bus", &environment).await, "the patient one has it");
     }
 
     #[tokio::test]

@@ -28,12 +28,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A bus in memory: both ends of it. What is in it ends with the process.
 pub struct MemoryBus {
     clock: Arc<dyn Clock>,
+    ack_deadline: Duration,
     state: Mutex<State>,
     arrived: Notify,
 }
 
-struct State {
+/// A consumer of a [`MemoryBus`] with a time of its own until what it received comes back.
+struct Consumer {
+    bus: Arc<MemoryBus>,
     ack_deadline: Duration,
+}
+
+#[derive(Default)]
+struct State {
     ready: VecDeque<Waiting>,
     /// Received and not settled, or nacked and pausing: each comes back at its time.
     away: BTreeMap<u64, (Timestamp, Waiting)>,
@@ -49,13 +56,12 @@ struct Waiting {
 impl MemoryBus {
     /// An empty one whose messages come back after `ack_deadline`.
     pub fn new(clock: Arc<dyn Clock>, ack_deadline: Duration) -> Self {
-        let state = State { ack_deadline, ready: VecDeque::new(), away: BTreeMap::new(), deliveries: 0 };
-        Self { clock, state: Mutex::new(state), arrived: Notify::new() }
+        Self { clock, ack_deadline, state: Mutex::default(), arrived: Notify::new() }
     }
 
-    /// What is received from now on comes back after `ack_deadline`.
-    pub fn set_ack_deadline(&self, ack_deadline: Duration) {
-        self.state().ack_deadline = ack_deadline;
+    /// A consumer to which messages come back after an `ack_deadline` of its own.
+    pub fn subscription(self: Arc<Self>, ack_deadline: Duration) -> Arc<dyn Subscription> {
+        Arc::new(Consumer { bus: self, ack_deadline })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -63,7 +69,7 @@ impl MemoryBus {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, max: usize) -> Vec<Delivery> {
+    fn take(&self, max: usize, ack_deadline: Duration) -> Vec<Delivery> {
         let now = self.clock.now();
         let mut state = self.state();
         let due: Vec<u64> =
@@ -81,7 +87,7 @@ impl MemoryBus {
                 state.deliveries += 1;
                 let id = state.deliveries;
                 let delivery = Delivery { body: message.body.clone(), receipt: id.to_string() };
-                let back = now.saturating_add(state.ack_deadline).unwrap_or(Timestamp::MAX);
+                let back = now.saturating_add(ack_deadline).unwrap_or(Timestamp::MAX);
                 state.away.insert(id, (back, Waiting { tries: message.tries + 1, ..message }));
                 delivery
             })
@@ -116,17 +122,17 @@ impl Topic for MemoryBus {
     }
 }
 
-#[async_trait]
-impl Subscription for MemoryBus {
-    async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
+impl MemoryBus {
+    async fn receive(&self, max: usize, ack_deadline: Duration) -> Vec<Delivery> {
         loop {
-            let taken = self.take(max.max(1));
-            if !taken.is_empty() {
-                // Another consumer may be asleep while more is waiting.
-                self.arrived.notify_one();
-                return Ok(taken);
-            }
+            // Before the look: what arrives, or is handed back, after it wakes us all the same.
             let arrived = self.arrived.notified();
+            let taken = self.take(max.max(1), ack_deadline);
+            if !taken.is_empty() {
+                // Whoever else waits must know of more that is here, and of the time at which this comes back.
+                self.arrived.notify_waiters();
+                return taken;
+            }
             match self.next_back() {
                 None => arrived.await,
                 Some(back) => {
@@ -140,22 +146,58 @@ impl Subscription for MemoryBus {
         }
     }
 
-    async fn ack(&self, delivery: &Delivery) -> Result<()> {
+    fn ack(&self, delivery: &Delivery) {
         if let Ok(id) = delivery.receipt.parse::<u64>() {
             self.state().away.remove(&id);
         }
-        Ok(())
     }
 
-    async fn nack(&self, delivery: &Delivery) -> Result<()> {
+    fn nack(&self, delivery: &Delivery) {
         if let Ok(id) = delivery.receipt.parse::<u64>()
             && let Some((back, message)) = self.state().away.get_mut(&id)
         {
             let pause = FIRST_PAUSE.saturating_mul(1 << message.tries.min(16)).min(LONGEST_PAUSE);
             *back = self.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
         }
-        // Whoever sleeps until an earlier deadline must look again.
-        self.arrived.notify_one();
+        // Whoever sleeps until another time must look again.
+        self.arrived.notify_waiters();
+    }
+}
+
+#[async_trait]
+impl Subscription for MemoryBus {
+    async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
+        Ok(self.receive(max, self.ack_deadline).await)
+    }
+
+    async fn ack(&self, delivery: &Delivery) -> Result<()> {
+        self.ack(delivery);
+        Ok(())
+    }
+
+    async fn nack(&self, delivery: &Delivery) -> Result<()> {
+        self.nack(delivery);
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Subscription for Consumer {
+    async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
+        Ok(self.bus.receive(max, self.ack_deadline).await)
+    }
+
+    async fn ack(&self, delivery: &Delivery) -> Result<()> {
+        self.bus.ack(delivery);
+        Ok(())
+    }
+
+    async fn nack(&self, delivery: &Delivery) -> Result<()> {
+        self.bus.nack(delivery);
         Ok(())
     }
 

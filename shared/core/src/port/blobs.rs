@@ -1,7 +1,8 @@
 //! What the core needs from a blob store.
 //!
 //! Every method is linearizable for one key. Who retries: the adapter's own SDK, within its policy; never the adapter
-//! on top of it, and never a conditional write whose outcome is unknown.
+//! on top of it, and never a conditional write whose outcome is unknown. Errors say what is wrong; which key was read or
+//! written, the caller puts in front of it.
 
 use std::fmt;
 use std::sync::Arc;

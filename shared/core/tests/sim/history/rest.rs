@@ -4,7 +4,6 @@ use autopgo_core::app::App;
 use autopgo_core::key::{Key, Place};
 
 use super::{History, Load, State, Upload, Wrong};
-use crate::sim::profile::Period;
 
 impl History {
     /// Nothing runs any more and a sweep has gone over everything; `keys` are all that is in the store.
@@ -48,12 +47,11 @@ impl State {
         let past = self.apps.get(&upload.app);
         let decided = past.is_some_and(|past| past.decided.contains(&upload.id));
         let set_aside = past.is_some_and(|past| past.set_aside.contains(&upload.id));
-        let sure = !self.deletions.iter().any(|deletion| deletion.app == upload.app)
-            && !self.mixed_idle(&upload.app);
+        // While nothing is deleted a base keeps its kind, and one without samples turns nobody away.
         if let Load::Function(_, period) = &upload.load
-            && sure
             && set_aside
             && !decided
+            && !self.deletions.iter().any(|deletion| deletion.app == upload.app)
             && past.is_none_or(|past| past.content.period.is_none_or(|base| base == *period))
         {
             return Some((Wrong::Refused, format!("{} was set aside though it fits", upload.name)));
@@ -63,15 +61,5 @@ impl State {
             return Some((Wrong::Lost, format!("{} was accepted and is nowhere", upload.name)));
         }
         None
-    }
-
-    /// Whether an idle service sent one kind of profile and others another: a base without samples turns nobody away,
-    /// but the first upload of a batch does.
-    fn mixed_idle(&self, app: &App) -> bool {
-        let of_it = || self.uploads.iter().filter(|upload| upload.app == *app);
-        let wall = |upload: &Upload| {
-            matches!(upload.load, Load::Function(_, Period::Wall) | Load::Idle(Period::Wall))
-        };
-        of_it().any(|upload| matches!(upload.load, Load::Idle(_))) && of_it().any(wall)
     }
 }
