@@ -35,11 +35,14 @@ fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
 
 /// Runs a command that goes on until it is stopped, on every core.
 #[cfg(any(feature = "scrape", feature = "serve"))]
-fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+fn run<T, E: Into<Failure>>(work: impl Future<Output = Result<T, E>>) -> Result<T, Failure> {
     on(tokio::runtime::Builder::new_multi_thread(), work)
 }
 
-fn on<T>(mut threads: Builder, work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+fn on<T, E: Into<Failure>>(
+    mut threads: Builder,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Failure> {
     let runtime = threads
         .enable_all()
         .build()
@@ -47,7 +50,7 @@ fn on<T>(mut threads: Builder, work: impl Future<Output = Result<T, Error>>) -> 
     let done = runtime.block_on(work);
     // A name that is still being looked up must not hold up the end.
     runtime.shutdown_background();
-    Ok(done?)
+    done.map_err(Into::into)
 }
 
 /// `port` on all interfaces, IPv6 included where the machine has it.

@@ -1,6 +1,6 @@
 //! The process: the worker's loops beside the HTTP API, stopped together.
 
-use autopgo_boot::{Config, Ports, Served, Work, server, worker};
+use autopgo_boot::{Config, Ports, Served, Work, rules, server, worker};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::server::Server;
 use autopgo_http::process::listen;
@@ -11,22 +11,29 @@ use tokio_util::sync::CancellationToken;
 pub struct Local {
     served: Served,
     work: Work,
+    ports: Ports,
     config: Config,
 }
 
 impl Local {
-    /// Opens what `config` names, every part of which must be named (see [`crate::mode::embedded`]), and asks each part
-    /// whether it answers.
+    /// Opens what `config` names, every part of which must be named (see [`crate::mode::embedded`]).
     ///
     /// # Errors
-    /// `Invalid`, saying what to change, for a bad URL or bad prune rules; what the store or the bus says if it does
-    /// not answer.
+    /// `Invalid`, saying what to change, for a bad URL or bad prune rules.
     pub async fn open(config: Config) -> Result<Self> {
+        let rules = rules(&config)?;
         let ports = Ports::for_worker(&config).await?;
-        ports.check().await?;
         let host = ports.host(&config);
-        let work = Work::new(&ports, worker(&config, host.clone())?, &config)?;
-        Ok(Self { served: server(&ports, host), work, config })
+        let work = Work::new(&ports, worker(&config, rules, host.clone()), &config)?;
+        Ok(Self { served: server(&ports, host), work, ports, config })
+    }
+
+    /// Asks the store and the bus whether they answer.
+    ///
+    /// # Errors
+    /// What the first says that does not.
+    pub async fn check(&self) -> Result<()> {
+        self.ports.check().await
     }
 
     /// The server, for whoever shares the process with it.
@@ -38,14 +45,28 @@ impl Local {
 /// Runs `local` until `stop`: first no more requests are taken, then the worker finishes what is in hand.
 ///
 /// # Errors
-/// If the worker came to a bad end.
+/// If the worker came to a bad end; the server stops with it.
 pub async fn run(local: Local, listener: TcpListener, stop: CancellationToken) -> Result<()> {
-    let Local { served, work, config } = local;
+    let Local { served, work, config, .. } = local;
     let router = autopgo_http::router(served.server, served.checks);
     // The worker stops after the server: what came in last is merged before the end if there is time.
     let drained = CancellationToken::new();
     let working = tokio::spawn(work.run(drained.clone()));
-    listen::run(listener, router, &config.limits, stop.cancelled_owned(), listen::GRACE).await;
+    let over = CancellationToken::new();
+    let ended = over.clone();
+    let watched = tokio::spawn(async move {
+        let ended = working.await;
+        over.cancel();
+        ended
+    });
+    let stopped = async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = ended.cancelled() => {}
+        }
+    };
+    listen::run(listener, router, &config.limits, stopped, listen::GRACE).await;
     drained.cancel();
-    working.await.map_err(|error| Error::new(Kind::Internal, "the worker ended early").because(error))
+    let bad_end = |error| Error::new(Kind::Internal, "the worker came to a bad end").because(error);
+    watched.await.map_err(bad_end)?.map_err(bad_end)
 }

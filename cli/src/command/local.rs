@@ -22,6 +22,8 @@ pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
     }
     let data = match args.data_dir {
         Some(folder) => folder,
+        // What the demo makes up is kept apart from a user's own profiles.
+        None if args.demo => data_folder().map_err(Failure::Usage)?.join("demo"),
         None => data_folder().map_err(Failure::Usage)?,
     };
     let own_store = args.blob_store_url.is_none();
@@ -34,7 +36,8 @@ pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
     };
     let config = mode::embedded(config, &data).map_err(Failure::Usage)?;
     super::run(async move {
-        let local = Local::open(config).await?;
+        let local = Local::open(config).await.map_err(Failure::Usage)?;
+        local.check().await?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
         let listener = listen::bind(address).await?;
         let address = listener.local_addr().unwrap_or(address);
@@ -47,10 +50,10 @@ pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
             let demo = crate::demo::start(local.server().clone(), address, &stop).await?;
             let ran = autopgo_local::run(local, listener, stop).await;
             demo.end().await;
-            return ran;
+            return Ok(ran?);
         }
         tracing::info!(url = %format_args!("http://{address}"), "ready: upload with `autopgo upload PROFILE --app NAME`");
-        autopgo_local::run(local, listener, stop).await
+        Ok::<_, Failure>(autopgo_local::run(local, listener, stop).await?)
     })
 }
 

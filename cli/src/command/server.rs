@@ -14,7 +14,7 @@ pub(crate) fn run(args: Server) -> Result<(), Failure> {
         ..Config::default()
     };
     super::run(async move {
-        let ports = Ports::for_server(&config).await?;
+        let ports = Ports::for_server(&config).await.map_err(Failure::Usage)?;
         ports.check().await?;
         let listener = listen::bind(super::everywhere(args.port)).await?;
         tracing::warn!(
@@ -24,6 +24,6 @@ pub(crate) fn run(args: Server) -> Result<(), Failure> {
         let Served { server, checks } = server(&ports, ports.host(&config));
         let router = autopgo_http::router(server, checks);
         listen::run(listener, router, &config.limits, stop.cancelled_owned(), listen::GRACE).await;
-        Ok(())
+        Ok::<_, Failure>(())
     })
 }

@@ -1,6 +1,6 @@
 //! `autopgo worker`: pulls events, merges, sweeps, and answers for its health.
 
-use autopgo_boot::{Config, Ports, Work, worker};
+use autopgo_boot::{Config, Ports, Work, rules, worker};
 use autopgo_http::process::{health, listen, shutdown};
 
 use crate::args::serve::{Worker, limits};
@@ -15,15 +15,16 @@ pub(crate) fn run(args: Worker) -> Result<(), Failure> {
         ..args.merging.into()
     };
     super::run(async move {
-        let ports = Ports::for_worker(&config).await?;
+        let rules = rules(&config).map_err(Failure::Usage)?;
+        let ports = Ports::for_worker(&config).await.map_err(Failure::Usage)?;
         ports.check().await?;
         let listener = listen::bind(super::everywhere(args.port)).await?;
         let stop = shutdown::on_signal()?;
-        let work = Work::new(&ports, worker(&config, ports.host(&config))?, &config)?;
+        let work = Work::new(&ports, worker(&config, rules, ports.host(&config)), &config)?;
         let health = health::router(ports.checks());
         let answering =
             listen::run(listener, health, &config.limits, stop.clone().cancelled_owned(), listen::GRACE);
         tokio::join!(work.run(stop), answering);
-        Ok(())
+        Ok::<_, Failure>(())
     })
 }

@@ -95,11 +95,11 @@ impl Config {
     }
 }
 
-/// A switch, in the words that Go's `strconv.ParseBool` takes.
+/// A switch, in the words of Go's `strconv.ParseBool` and those that people write.
 fn switch(name: &str, text: &str) -> Result<bool> {
-    match text.trim() {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "t" | "true" | "y" | "yes" | "on" => Ok(true),
+        "0" | "f" | "false" | "n" | "no" | "off" => Ok(false),
         _ => Err(Error::new(Kind::Invalid, format!("{name}={text:?}: expected true or false"))),
     }
 }

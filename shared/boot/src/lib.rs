@@ -9,4 +9,4 @@ mod worker;
 pub use config::Config;
 pub use ports::Ports;
 pub use server::{Served, server};
-pub use worker::{Work, worker};
+pub use worker::{Work, rules, worker};

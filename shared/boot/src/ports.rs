@@ -38,6 +38,11 @@ impl Ports {
                 .await?,
             subscription: None,
         })
+        .inspect(|_| {
+            if writer.split("://").next().is_some_and(|scheme| scheme.ends_with("mem")) {
+                tracing::warn!("events on a bus in memory reach nobody outside this process: a worker finds uploads by its sweep alone");
+            }
+        })
     }
 
     /// Opens what a worker needs: a server's ports and a subscription. What is opened under one `mem://` name here is

@@ -16,29 +16,28 @@ use crate::config::{Config, PRUNE};
 use crate::ports::Ports;
 
 /// How long the work in hand may take after a stop was asked for. What is not done then is delivered again.
-const DRAIN: Duration = Duration::from_secs(20);
+const DRAIN: Duration = Duration::from_secs(15);
 
-/// The worker over `host`, with the prune rules of the configuration.
+/// The prune rules of the configuration.
 ///
 /// # Errors
-/// `Invalid`, with file, line and column, if the rules cannot be read: a worker never starts with half of them.
-pub fn worker(config: &Config, host: Host) -> Result<Worker> {
-    let rules = match &config.prune {
-        None => Rules::default(),
-        Some(path) => {
-            let name = path.display().to_string();
-            let bytes = fs::read(path).map_err(|error| {
-                Error::new(Kind::Invalid, format!("reading the prune rules {name} ({PRUNE}): {error}"))
-            })?;
-            let text = jsonc::text(&bytes, &name)?;
-            let rules = Rules::parse(text, &name)?;
-            for warning in rules.warnings() {
-                tracing::warn!("{warning}");
-            }
-            rules
-        }
-    };
-    Ok(Worker::new(host, Options { rules: Arc::new(rules), compact: config.compact }))
+/// `Invalid`, with file, line and column, if they cannot be read: a worker never starts with half of them.
+pub fn rules(config: &Config) -> Result<Arc<Rules>> {
+    let Some(path) = &config.prune else { return Ok(Arc::default()) };
+    let name = path.display().to_string();
+    let bytes = fs::read(path).map_err(|error| {
+        Error::new(Kind::Invalid, format!("reading the prune rules {name} ({PRUNE}): {error}"))
+    })?;
+    let rules = Rules::parse(jsonc::text(&bytes, &name)?, &name)?;
+    for warning in rules.warnings() {
+        tracing::warn!("{warning}");
+    }
+    Ok(Arc::new(rules))
+}
+
+/// The worker over `host`.
+pub fn worker(config: &Config, rules: Arc<Rules>, host: Host) -> Worker {
+    Worker::new(host, Options { rules, compact: config.compact })
 }
 
 /// A worker at work until it is stopped.
@@ -83,7 +82,7 @@ impl Work {
     /// Sweeps at once, for what an earlier process left, and then at the interval.
     async fn sweep(&self, stop: &CancellationToken) {
         loop {
-            if let Err(error) = self.worker.sweep(self.sweep_after, None).await {
+            if let Err(error) = self.worker.sweep(self.sweep_after, &|| stop.is_cancelled()).await {
                 tracing::error!(
                     error = error.chain(),
                     "the store could not be swept; trying again at the next interval"

@@ -1,6 +1,6 @@
 //! A base profile in hand: its data, and its ledger taken out of it.
 
-use autopgo_pprof::Profile;
+use autopgo_pprof::{Limits, Profile};
 use bytes::Bytes;
 
 use crate::app::App;
@@ -25,35 +25,63 @@ pub struct Base {
 /// # Errors
 /// `Unusable` if the bytes are no profile: somebody else wrote them. Nothing is merged until they are replaced.
 pub async fn read(host: &Host, app: &App, object: Object) -> Result<Base> {
-    let limits = host.limits.base();
+    parse(host, app, object, host.limits.base()).await
+}
+
+async fn parse(host: &Host, app: &App, object: Object, limits: Limits) -> Result<Base> {
     let parsed = host.compute(move || Ok(Profile::parse(&object.bytes, &limits)?)).await;
     let mut profile = parsed.map_err(|error| unreadable(app, &error))?;
     let ledger = Ledger::take(&mut profile);
     Ok(Base { profile: Some(profile).filter(|profile| profile.sample_count() > 0), ledger })
 }
 
-/// Reads the base profile of `app` for whoever is about to replace it, with the version to replace: what is too large
-/// or no profile at all is a base without a ledger.
+/// Reads the base profile of `app` for whoever is about to replace it, with the version to replace: what is no profile
+/// at all, or far too large, is a base without a ledger.
+///
+/// # Errors
+/// `Conflict` if it changed while it was looked at.
 pub async fn read_to_replace(host: &Host, app: &App) -> Result<(Base, Option<Version>)> {
-    let (unreadable, version) = match host.store.base(app).await {
+    let limits = generous(&host.limits.base());
+    let object = match host.store.base_up_to(app, limits.raw_bytes).await {
         Ok(None) => return Ok((Base::default(), None)),
-        Ok(Some(object)) => {
-            let version = object.version.clone();
-            match read(host, app, object).await {
-                Ok(base) => return Ok((base, Some(version))),
-                Err(error) => (error, Some(version)),
-            }
-        }
+        Ok(Some(object)) => object,
         Err(error) if error.kind() == Kind::TooLarge => {
-            (error, host.store.base_stat(app).await?.map(|stat| stat.version))
+            let stat = host.store.base_stat(app).await?;
+            let stat = stat.filter(|stat| stat.size > limits.raw_bytes).ok_or_else(|| {
+                Error::new(Kind::Conflict, format!("{} was replaced meanwhile", Key::base(app)))
+            })?;
+            return Ok((illegible(app, &error), Some(stat.version)));
         }
         Err(error) => return Err(error),
     };
-    if !matches!(unreadable.kind(), Kind::Unusable | Kind::TooLarge) {
-        return Err(unreadable);
+    let version = Some(object.version.clone());
+    match parse(host, app, object, limits).await {
+        Ok(base) => Ok((base, version)),
+        Err(error) if matches!(error.kind(), Kind::Unusable | Kind::TooLarge) => {
+            Ok((illegible(app, &error), version))
+        }
+        Err(error) => Err(error),
     }
-    tracing::warn!(app = %app, error = unreadable.chain(), "the base profile cannot be read and is replaced");
-    Ok((Base { profile: Some(Profile::empty_cpu()), ledger: Ledger::default() }, version))
+}
+
+/// A base over a limit that was lowered since still has its ledger.
+fn generous(limits: &Limits) -> Limits {
+    let most = |limit: usize| limit.saturating_mul(4);
+    Limits {
+        raw_bytes: limits.raw_bytes.saturating_mul(4),
+        samples: most(limits.samples),
+        locations: most(limits.locations),
+        functions: most(limits.functions),
+        strings: most(limits.strings),
+        labels_per_sample: most(limits.labels_per_sample),
+        comments: most(limits.comments),
+        ..limits.clone()
+    }
+}
+
+fn illegible(app: &App, error: &Error) -> Base {
+    tracing::warn!(app = %app, error = error.chain(), "the base profile cannot be read and is replaced");
+    Base { profile: Some(Profile::empty_cpu()), ledger: Ledger::default() }
 }
 
 /// The bytes of an empty base with this ledger.

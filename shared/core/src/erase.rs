@@ -2,7 +2,8 @@
 //! that was staged. Done by the server for a `DELETE`, and by the worker for a Go server's `profile.deleted`.
 //!
 //! The order of the steps is what makes it exact. Staging is listed *before* the base is read: whatever has left
-//! staging by then is seen in the base. The base is swapped, never removed: a worker that read an older state fails
+//! staging by then is seen in the base, or, when it was set aside, in `rejected/`, which is listed between the two. The
+//! ledger must name that too: a client that never got its answer sends the upload again, under the same id. The base is swapped, never removed: a worker that read an older state fails
 //! its own swap, and an upload named in the ledger is never merged, however late its staged object shows up again.
 
 use std::collections::BTreeSet;
@@ -12,10 +13,12 @@ use jiff::Timestamp;
 
 use crate::app::App;
 use crate::base;
-use crate::clock::backoff;
+use crate::clock::{backoff, since};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::key::Id;
+use crate::ledger::{GRACE, Ledger};
+use crate::port::blobs::Version;
 
 /// How often a swap is tried before the caller is told to come back.
 const TRIES: u32 = 8;
@@ -52,12 +55,21 @@ pub async fn erase(host: &Host, app: &App, asked: Asked) -> Result<Erased> {
         if attempt > 0 {
             host.clock.sleep(backoff(&*host.clock, attempt - 1, FIRST_PAUSE, LONGEST_PAUSE)).await;
         }
-        match swap(host, app, asked, attempt == 0).await {
-            Ok(Swapped::Done(staged)) => {
-                clean_up(host, app, &staged).await;
+        let plan = match plan(host, app, asked, attempt == 0).await? {
+            Plan::Swap(plan) => plan,
+            // An earlier swap of ours landed, though its answer was lost: go on with the clean-up.
+            Plan::Swapped(staged) => {
+                clean_up(host, app, staged).await;
                 return Ok(Erased::Gone);
             }
-            Ok(Swapped::Not(erased)) => return Ok(erased),
+            Plan::Not(erased) => return Ok(erased),
+        };
+        let bytes = base::write_empty(host, plan.ledger).await?;
+        match host.store.replace(app, bytes, plan.version.as_ref()).await {
+            Ok(_) => {
+                clean_up(host, app, plan.staged).await;
+                return Ok(Erased::Gone);
+            }
             // Refused or unknown: never assume, start again from the listing.
             Err(error) if matches!(error.kind(), Kind::Conflict | Kind::Unavailable) => {
                 tracing::debug!(app = %app, attempt, error = error.chain(), "the empty base profile was not written");
@@ -66,53 +78,59 @@ pub async fn erase(host: &Host, app: &App, asked: Asked) -> Result<Erased> {
             Err(error) => return Err(error),
         }
     }
-    let error = Error::new(
-        Kind::Unavailable,
-        format!("deleting {app}: others wrote its profile {TRIES} times; try again"),
-    );
+    let what = format!("deleting {app}: its base profile could not be replaced in {TRIES} tries; try again");
+    let error = Error::new(Kind::Unavailable, what);
     Err(match last {
         Some(cause) => error.because(cause),
         None => error,
     })
 }
 
-enum Swapped {
-    /// The empty base stands; these are erased and may still be staged.
-    Done(BTreeSet<Id>),
+enum Plan {
+    Swap(Swap),
+    /// Nothing is left to swap; these may still be staged.
+    Swapped(BTreeSet<Id>),
     Not(Erased),
 }
 
-async fn swap(host: &Host, app: &App, asked: Asked, first: bool) -> Result<Swapped> {
+/// An empty base to be written.
+struct Swap {
+    ledger: Ledger,
+    version: Option<Version>,
+    staged: BTreeSet<Id>,
+}
+
+async fn plan(host: &Host, app: &App, asked: Asked, first: bool) -> Result<Plan> {
     let staged = host.store.staged_ids(app).await?;
+    let rejected = host.store.rejected_ids(app).await?;
     let (base, version) = base::read_to_replace(host, app).await?;
+    let now = host.clock.now();
     let mut ledger = base.ledger;
+    let nothing = |erased| if first { Plan::Not(erased) } else { Plan::Swapped(staged.clone()) };
     match asked {
         Asked::ByRequest => {
             if base.profile.is_none() && staged.is_empty() {
-                // On a later pass: an earlier swap of ours landed though its answer was lost. Go on with the clean-up.
-                return Ok(if first { Swapped::Not(Erased::Nothing) } else { Swapped::Done(staged) });
+                return Ok(nothing(Erased::Nothing));
             }
-            ledger.note_deletion(host.clock.now());
+            ledger.note_deletion(now);
         }
         Asked::ByEvent(time) => {
             if ledger.deleted.is_some_and(|deleted| deleted >= time) {
-                return Ok(Swapped::Not(Erased::Already));
+                return Ok(nothing(Erased::Already));
             }
             ledger.note_deletion(time);
         }
     }
     ledger.decided.extend(staged.iter().cloned());
-    let bytes = base::write_empty(host, ledger).await?;
-    host.store.replace(app, bytes, version.as_ref()).await?;
-    Ok(Swapped::Done(staged))
+    // One that is older than the grace time cannot be sent again.
+    ledger.decided.extend(rejected.into_iter().filter(|id| since(id.time(), now) <= GRACE));
+    Ok(Plan::Swap(Swap { ledger, version, staged }))
 }
 
 /// Removes what the empty base names already: whatever is left behind here, the worker finds decided.
-async fn clean_up(host: &Host, app: &App, staged: &BTreeSet<Id>) {
-    for id in staged {
-        if let Err(error) = host.store.unstage(app, id).await {
-            tracing::warn!(app = %app, profile.id = %id, error = error.chain(), "a staged upload of a deleted profile stays until the next sweep");
-        }
+async fn clean_up(host: &Host, app: &App, staged: BTreeSet<Id>) {
+    for (id, error) in host.store.unstage_all(app, staged).await {
+        tracing::warn!(app = %app, profile.id = %id, error = error.chain(), "a staged upload of a deleted profile stays until the next sweep");
     }
     if let Err(error) = host.store.clear_rejected(app).await {
         tracing::warn!(app = %app, error = error.chain(), "rejected uploads of a deleted profile stay until they age out");

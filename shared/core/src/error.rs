@@ -60,6 +60,13 @@ impl Error {
         self
     }
 
+    /// The same error as one of another kind.
+    #[must_use]
+    pub fn with_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// What kind of failure this is.
     pub fn kind(&self) -> Kind {
         self.kind

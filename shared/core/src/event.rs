@@ -127,9 +127,9 @@ impl Envelope {
             return Ok(Decoded::Unknown { kind: printable(kind) });
         }
         let timestamp = text(&envelope, "timestamp")?;
-        let timestamp = timestamp
-            .parse()
-            .map_err(|_| wrong(format!("its timestamp {timestamp:?} is not in RFC 3339 form")))?;
+        let timestamp = timestamp.parse().map_err(|_| {
+            wrong(format!("its timestamp {:?} is not in RFC 3339 form", printable(timestamp)))
+        })?;
         let Some(Value::Object(payload)) = field(&envelope, "payload") else {
             return Err(wrong("its payload is no JSON object"));
         };

@@ -5,12 +5,17 @@
 //! never takes an old state for the present one.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use autopgo_pprof::Profile;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::key::Id;
+
+/// How long an id stays in the ledger after its own time, so that no write of its staged object can still be under
+/// way: 5 minutes of clock difference, 15 of a ticket's life, 20 of a write under way.
+pub(crate) const GRACE: Duration = Duration::from_secs(40 * 60);
 
 const RESERVED: &str = "autopgo:";
 const BASE: &str = "autopgo:base:";

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -14,6 +14,9 @@ use crate::error::{Error, Kind, Result};
 use crate::key::{Id, Key, Place};
 use crate::limits::Limits;
 use crate::port::blobs::{Blobs, Object, Stat, Version, When};
+
+/// How many objects are removed at once.
+const REMOVED_AT_ONCE: usize = 16;
 
 /// The profiles of every application, by name and id.
 #[derive(Clone)]
@@ -49,17 +52,19 @@ impl ProfileStore {
 
     /// The base profile of `app` as it is stored, or `None`.
     pub async fn base(&self, app: &App) -> Result<Option<Object>> {
+        self.base_up_to(app, self.base_bytes).await
+    }
+
+    /// The same with another limit on its bytes.
+    pub async fn base_up_to(&self, app: &App, limit: u64) -> Result<Option<Object>> {
         let key = Key::base(app).to_string();
-        self.blobs
-            .read(&key, self.base_bytes)
-            .await
-            .map_err(|error| error.during(format_args!("reading {key}")))
+        self.blobs.read(&key, limit).await.map_err(|error| stored(error, format_args!("reading {key}")))
     }
 
     /// Size, version and time of the base profile of `app`, or `None`.
     pub async fn base_stat(&self, app: &App) -> Result<Option<Stat>> {
         let key = Key::base(app).to_string();
-        self.blobs.stat(&key).await.map_err(|error| error.during(format_args!("looking up {key}")))
+        self.blobs.stat(&key).await.map_err(|error| stored(error, format_args!("looking up {key}")))
     }
 
     /// Puts `bytes` in place of the version of the base profile that was read; `None`: there was none.
@@ -69,16 +74,22 @@ impl ProfileStore {
     pub async fn replace(&self, app: &App, bytes: Bytes, read: Option<&Version>) -> Result<Version> {
         let key = Key::base(app).to_string();
         let when = read.map_or(When::Absent, |version| When::Is(version.clone()));
-        self.blobs.write(&key, bytes, when).await.map_err(|error| error.during(format_args!("writing {key}")))
+        self.blobs
+            .write(&key, bytes, when)
+            .await
+            .map_err(|error| stored(error, format_args!("writing {key}")))
     }
 
     /// Stages an upload. One with this id that is there already is the same upload, sent again: it stays.
     pub async fn stage(&self, app: &App, id: &Id, bytes: Bytes) -> Result<()> {
         let key = Key::staged(app, id).to_string();
-        match self.blobs.write(&key, bytes, When::Absent).await {
+        let written = self.blobs.write(&key, bytes, When::Absent).await;
+        match written.map_err(|error| stored(error, format_args!("writing {key}"))) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == Kind::Conflict => Ok(()),
-            Err(error) => Err(error.during(format_args!("writing {key}"))),
+            // Not the upload is too large, which was checked, but the store is too small.
+            Err(error) if error.kind() == Kind::TooLarge => Err(error.with_kind(Kind::Internal)),
+            Err(error) => Err(error),
         }
     }
 
@@ -89,7 +100,7 @@ impl ProfileStore {
     pub async fn staged(&self, app: &App, id: &Id) -> Result<Option<Bytes>> {
         let key = Key::staged(app, id).to_string();
         let object = self.blobs.read(&key, self.staged_bytes).await;
-        Ok(object.map_err(|error| error.during(format_args!("reading {key}")))?.map(|object| object.bytes))
+        Ok(object.map_err(|error| stored(error, format_args!("reading {key}")))?.map(|object| object.bytes))
     }
 
     /// Whether an upload is still staged. An error is never "no".
@@ -99,24 +110,49 @@ impl ProfileStore {
             .blobs
             .stat(&key)
             .await
-            .map_err(|error| error.during(format_args!("looking up {key}")))?
+            .map_err(|error| stored(error, format_args!("looking up {key}")))?
             .is_some())
     }
 
     /// The ids of all uploads of `app` that are staged.
     pub async fn staged_ids(&self, app: &App) -> Result<BTreeSet<Id>> {
-        let prefix = Key::staging_prefix(app);
-        self.blobs
-            .list(&prefix, None)
-            .try_filter_map(async |entry| {
-                Ok(Key::parse(&entry.key).and_then(|key| match key.place {
-                    Place::Staged(id) => Some(id),
-                    _ => None,
-                }))
-            })
-            .try_collect()
-            .await
-            .map_err(|error: Error| error.during(format_args!("listing {prefix}")))
+        self.ids(&Key::staging_prefix(app), None, |_| true).await
+    }
+
+    /// The ids of the uploads of `app` from `first` to `last` that are staged.
+    pub async fn staged_between(&self, app: &App, first: &Id, last: &Id) -> Result<BTreeSet<Id>> {
+        // A listing begins behind a text: this one lies just before the first.
+        let key = Key::staged(app, first).to_string();
+        let before = &key[..key.len() - 1];
+        self.ids(&Key::staging_prefix(app), Some(before), |id| id <= last).await
+    }
+
+    /// The ids of all uploads of `app` that were set aside.
+    pub async fn rejected_ids(&self, app: &App) -> Result<BTreeSet<Id>> {
+        self.ids(&Key::rejected_prefix(app), None, |_| true).await
+    }
+
+    async fn ids(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        wanted: impl Fn(&Id) -> bool,
+    ) -> Result<BTreeSet<Id>> {
+        let mut ids = BTreeSet::new();
+        let mut entries = self.blobs.list(prefix, after);
+        while let Some(entry) =
+            entries.try_next().await.map_err(|error| stored(error, format_args!("listing {prefix}")))?
+        {
+            let id = match Key::parse(&entry.key).map(|key| key.place) {
+                Some(Place::Staged(id) | Place::Rejected(id)) => id,
+                _ => continue,
+            };
+            if !wanted(&id) {
+                break;
+            }
+            ids.insert(id);
+        }
+        Ok(ids)
     }
 
     /// Removes a staged upload. Gone already is fine.
@@ -129,7 +165,7 @@ impl ProfileStore {
     pub async fn reject(&self, app: &App, id: &Id, reason: &Reason) -> Result<()> {
         let (from, to) = (Key::staged(app, id).to_string(), Key::rejected(app, id).to_string());
         let copied = self.blobs.copy(&from, &to).await;
-        if !copied.map_err(|error| error.during(format_args!("copying {from} to {to}")))? {
+        if !copied.map_err(|error| stored(error, format_args!("copying {from} to {to}")))? {
             // Somebody else has set it aside, or a deletion took it.
             return Ok(());
         }
@@ -137,23 +173,30 @@ impl ProfileStore {
         let json = serde_json::to_vec(reason)
             .map_err(|error| Error::new(Kind::Internal, format!("writing {key}")).because(error))?;
         let written = self.blobs.write(&key, json.into(), When::Always).await;
-        written.map_err(|error| error.during(format_args!("writing {key}")))?;
+        written.map_err(|error| stored(error, format_args!("writing {key}")))?;
         self.unstage(app, id).await
     }
 
     /// Removes everything of `app` that was set aside.
     pub async fn clear_rejected(&self, app: &App) -> Result<()> {
         let prefix = Key::rejected_prefix(app);
-        let mut entries = self.blobs.list(&prefix, None);
-        while let Some(entry) =
-            entries.try_next().await.map_err(|error| error.during(format_args!("listing {prefix}")))?
-        {
-            self.blobs
-                .delete(&entry.key)
-                .await
-                .map_err(|error| error.during(format_args!("deleting {}", entry.key)))?;
-        }
-        Ok(())
+        let entries = self.blobs.list(&prefix, None);
+        entries
+            .map(|entry| async { self.blobs.delete(&entry?.key).await })
+            .buffer_unordered(REMOVED_AT_ONCE)
+            .try_collect::<()>()
+            .await
+            .map_err(|error| stored(error, format_args!("deleting {prefix}")))
+    }
+
+    /// Removes staged uploads, several at a time, and gives those that could not be removed.
+    pub async fn unstage_all(&self, app: &App, ids: impl IntoIterator<Item = Id>) -> Vec<(Id, Error)> {
+        stream::iter(ids.into_iter().collect::<Vec<_>>())
+            .map(|id| async move { self.unstage(app, &id).await.err().map(|error| (id, error)) })
+            .buffer_unordered(REMOVED_AT_ONCE)
+            .filter_map(async |failed| failed)
+            .collect()
+            .await
     }
 
     /// Removes one object. Gone already is fine.
@@ -161,6 +204,16 @@ impl ProfileStore {
         self.blobs
             .delete(&key.to_string())
             .await
-            .map_err(|error| error.during(format_args!("deleting {key}")))
+            .map_err(|error| stored(error, format_args!("deleting {key}")))
+    }
+}
+
+/// What the store says, with what was being done in front. A kind that speaks of a request (invalid, not found) would
+/// be taken for the fault of a client or a message: here it is the store's, or that of its configuration.
+fn stored(error: Error, doing: impl std::fmt::Display) -> Error {
+    let error = error.during(doing);
+    match error.kind() {
+        Kind::Conflict | Kind::Denied | Kind::TooLarge | Kind::Unavailable | Kind::Internal => error,
+        Kind::Invalid | Kind::NotFound | Kind::Unusable => error.with_kind(Kind::Internal),
     }
 }

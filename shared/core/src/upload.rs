@@ -7,6 +7,10 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger;
 use crate::limits::Limits;
 
+/// The most that the values of one sample type may add up to: in nanoseconds 104 days of CPU time. Bases add up 64-bit
+/// numbers, and must have room for a good many uploads.
+const LARGEST_TOTAL: i128 = i64::MAX as i128 / 1024;
+
 /// Reads an upload, gzip or not, and applies every check.
 ///
 /// # Errors
@@ -22,6 +26,14 @@ pub fn parse(body: &[u8], limits: &Limits) -> Result<Profile> {
         ));
     }
     check::upload(&profile)?;
+    if let Some(total) = profile.totals().into_iter().find(|total| *total > LARGEST_TOTAL) {
+        return Err(Error::new(
+            Kind::Unusable,
+            format!(
+                "the profile's values add up to {total}, more than {LARGEST_TOTAL}, far beyond any CPU profile"
+            ),
+        ));
+    }
     Ok(profile)
 }
 

@@ -5,6 +5,7 @@
 
 mod delete;
 mod fold;
+mod gather;
 mod merge;
 mod outcome;
 mod pull;
@@ -15,8 +16,8 @@ pub use outcome::Outcome;
 pub use pull::pull;
 pub use sweep::Swept;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -46,13 +47,13 @@ pub struct Worker {
     host: Host,
     options: Options,
     known: sweep::Known,
-    warned: merge::Warned,
+    squeezed: Seen,
 }
 
 impl Worker {
     /// A worker over `host`.
     pub fn new(host: Host, options: Options) -> Self {
-        Self { host, options, known: sweep::Known::default(), warned: merge::Warned::default() }
+        Self { host, options, known: sweep::Known::default(), squeezed: Seen::default() }
     }
 
     /// What it stands on.
@@ -95,12 +96,10 @@ impl Worker {
     /// The messages of one application. Deletions come first: what they erase need not be merged.
     async fn handle_app(&self, app: App, messages: Vec<(usize, Envelope)>) -> Vec<(usize, Result<()>)> {
         let mut results = Vec::with_capacity(messages.len());
-        let mut uploads: Vec<(usize, Id)> = Vec::new();
+        let (mut cleared, mut uploads) = (Vec::new(), Vec::new());
         for (index, Envelope { timestamp, event, .. }) in messages {
             match event {
-                Event::Deleted { cleared: true, .. } => {
-                    results.push((index, self.settle_decided(&app).await));
-                }
+                Event::Deleted { cleared: true, .. } => cleared.push(index),
                 Event::Deleted { cleared: false, .. } => {
                     results.push((index, self.delete(&app, timestamp).await));
                 }
@@ -108,18 +107,46 @@ impl Worker {
                 Event::Uploaded { id, .. } => uploads.push((index, id)),
             }
         }
+        if !cleared.is_empty() {
+            results.extend(shared(cleared, self.settle_decided(&app).await));
+        }
         for chunk in uploads.chunks(self.host.limits.merge_batch) {
-            let ids = chunk.iter().map(|(_, id)| id.clone()).collect();
-            match self.merge(&app, ids).await {
-                Ok(_) => results.extend(chunk.iter().map(|(index, _)| (*index, Ok(())))),
-                Err(error) => {
-                    let shared = Arc::new(error);
-                    results.extend(chunk.iter().map(|(index, _)| {
-                        (*index, Err(Error::new(shared.kind(), shared.what()).because(Arc::clone(&shared))))
-                    }));
+            let indices = chunk.iter().map(|(index, _)| *index);
+            match self.merge(&app, chunk.iter().map(|(_, id)| id.clone()).collect()).await {
+                Ok(merged) => {
+                    let mut failed: BTreeMap<Id, Error> = merged.failed.into_iter().collect();
+                    results.extend(
+                        chunk.iter().map(|(index, id)| (*index, failed.remove(id).map_or(Ok(()), Err))),
+                    );
                 }
+                Err(error) => results.extend(shared(indices, Err(error))),
             }
         }
+        let failed = results.iter().filter(|(_, result)| result.is_err()).count();
+        if let Some((_, Err(error))) = results.iter().find(|(_, result)| result.is_err()) {
+            tracing::error!(app = %app, messages = failed, error = error.chain(), "messages are handed back");
+        }
         results
+    }
+}
+
+/// The same result for every one of these messages.
+fn shared(indices: impl IntoIterator<Item = usize>, result: Result<()>) -> Vec<(usize, Result<()>)> {
+    let error = result.err().map(Arc::new);
+    let again = |error: &Arc<Error>| Error::new(error.kind(), error.what()).because(Arc::clone(error));
+    indices
+        .into_iter()
+        .map(|index| (index, error.as_ref().map_or(Ok(()), |error| Err(again(error)))))
+        .collect()
+}
+
+/// Applications of which something was logged already.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<BTreeSet<App>>>);
+
+impl Seen {
+    /// Whether this is the first time for `app`.
+    fn first(&self, app: &App) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(app.clone())
     }
 }

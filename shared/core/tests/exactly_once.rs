@@ -201,127 +201,109 @@ fn staged_write_that_lands_twice_without_grace() {
 #[test]
 fn tmp_rate() {
     let Some(n) = variable("RATE") else { return };
-    let w = std::env::var("WHICH").unwrap_or_default();
     type F = fn(&mut sim::plan::Plan);
-    let uniq: &[(&str, F)] = &[
-        ("base", focus::two_deletions_one_mark),
-        ("ov0", |p| {
-            focus::two_deletions_one_mark(p);
-            p.pace.overlaps = 0
-        }),
-        ("ov30", |p| {
-            focus::two_deletions_one_mark(p);
-            p.pace.overlaps = 30
-        }),
-        ("ov300", |p| {
-            focus::two_deletions_one_mark(p);
-            p.pace.overlaps = 300
-        }),
-        ("ov0 j30", |p| {
-            focus::two_deletions_one_mark(p);
-            p.pace.overlaps = 0;
-            p.pace.jumps = 30
-        }),
-        ("ov0 j120", |p| {
-            focus::two_deletions_one_mark(p);
-            p.pace.overlaps = 0;
-            p.pace.jumps = 120
-        }),
-        ("ov0 sweep2", |p| {
-            focus::two_deletions_one_mark(p);
-            p.pace.overlaps = 0;
-            p.sweepers = 2
-        }),
-        ("ov0 spread0", |p| {
-            focus::two_deletions_one_mark(p);
-            p.pace.overlaps = 0;
-            p.spread = std::time::Duration::ZERO
-        }),
-        ("ov0 spread60", |p| {
-            focus::two_deletions_one_mark(p);
-            p.pace.overlaps = 0;
-            p.spread = std::time::Duration::from_secs(60)
-        }),
-        ("ov0 change20", |p| {
-            focus::two_deletions_one_mark(p);
-            p.pace.overlaps = 0;
-            p.pace.policy = sim::executor::Policy::Priorities { change: 20 }
-        }),
-        ("ov0 change100", |p| {
-            focus::two_deletions_one_mark(p);
-            p.pace.overlaps = 0;
-            p.pace.policy = sim::executor::Policy::Priorities { change: 100 }
-        }),
-    ];
-    let list: &[(&str, F)] = &[
-        ("base", focus::two_workers_hours_apart),
-        ("ov0", |p| {
-            focus::two_workers_hours_apart(p);
-            p.pace.overlaps = 0
-        }),
-        ("ov30", |p| {
-            focus::two_workers_hours_apart(p);
-            p.pace.overlaps = 30
-        }),
-        ("j30", |p| {
-            focus::two_workers_hours_apart(p);
-            p.pace.jumps = 30
-        }),
-        ("j120", |p| {
-            focus::two_workers_hours_apart(p);
-            p.pace.jumps = 120
-        }),
-        ("c50", |p| {
-            focus::two_workers_hours_apart(p);
-            p.pace.policy = sim::executor::Policy::Priorities { change: 50 }
-        }),
-        ("c200", |p| {
-            focus::two_workers_hours_apart(p);
-            p.pace.policy = sim::executor::Policy::Priorities { change: 200 }
-        }),
-        ("spread10", |p| {
-            focus::two_workers_hours_apart(p);
-            p.spread = std::time::Duration::from_secs(10)
-        }),
-        ("spread600", |p| {
-            focus::two_workers_hours_apart(p);
-            p.spread = std::time::Duration::from_secs(600)
-        }),
-    ];
-    let del: &[(&str, F)] = &[
-        ("base", focus::deletion_races_the_first_merge),
-        ("spread1", |p| {
-            focus::deletion_races_the_first_merge(p);
-            p.spread = std::time::Duration::from_secs(1)
-        }),
-        ("c30", |p| {
-            focus::deletion_races_the_first_merge(p);
-            p.pace.policy = sim::executor::Policy::Priorities { change: 30 }
-        }),
-        ("c300", |p| {
-            focus::deletion_races_the_first_merge(p);
-            p.pace.policy = sim::executor::Policy::Priorities { change: 300 }
-        }),
-        ("ov300", |p| {
-            focus::deletion_races_the_first_merge(p);
-            p.pace.overlaps = 300
-        }),
-    ];
-    let staged: &[(&str, F)] = &[
-        ("base", focus::uploads_hours_apart),
-        ("ov0", |p| {
+    let table: &[(&str, F)] = &[
+        ("base", |p| focus::uploads_hours_apart(p)),
+        ("f0 ov0 j0", |p| {
             focus::uploads_hours_apart(p);
-            p.pace.overlaps = 0
+            p.pace.overlaps = 0;
+            p.pace.jumps = 0;
+            p.pace.freezes = 0;
+        }),
+        ("f0 ov0 j60", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 0;
+            p.pace.jumps = 60;
+            p.pace.freezes = 0;
+        }),
+        ("f0 ov100 j0", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 100;
+            p.pace.jumps = 0;
+            p.pace.freezes = 0;
+        }),
+        ("f0 ov100 j60", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 100;
+            p.pace.jumps = 60;
+            p.pace.freezes = 0;
+        }),
+        ("f15 ov0 j0", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 0;
+            p.pace.jumps = 0;
+            p.pace.freezes = 15;
+        }),
+        ("f15 ov0 j60", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 0;
+            p.pace.jumps = 60;
+            p.pace.freezes = 15;
+        }),
+        ("f15 ov100 j0", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 100;
+            p.pace.jumps = 0;
+            p.pace.freezes = 15;
+        }),
+        ("f15 ov100 j60", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 100;
+            p.pace.jumps = 60;
+            p.pace.freezes = 15;
+        }),
+        ("f30 ov0 j0", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 0;
+            p.pace.jumps = 0;
+            p.pace.freezes = 30;
+        }),
+        ("f30 ov0 j60", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 0;
+            p.pace.jumps = 60;
+            p.pace.freezes = 30;
+        }),
+        ("f30 ov100 j0", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 100;
+            p.pace.jumps = 0;
+            p.pace.freezes = 30;
+        }),
+        ("f30 ov100 j60", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 100;
+            p.pace.jumps = 60;
+            p.pace.freezes = 30;
+        }),
+        ("f60 ov0 j0", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 0;
+            p.pace.jumps = 0;
+            p.pace.freezes = 60;
+        }),
+        ("f60 ov0 j60", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 0;
+            p.pace.jumps = 60;
+            p.pace.freezes = 60;
+        }),
+        ("f60 ov100 j0", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 100;
+            p.pace.jumps = 0;
+            p.pace.freezes = 60;
+        }),
+        ("f60 ov100 j60", |p| {
+            focus::uploads_hours_apart(p);
+            p.pace.overlaps = 100;
+            p.pace.jumps = 60;
+            p.pace.freezes = 60;
         }),
     ];
-    let (m, table): (Mutant, &[(&str, F)]) = match w.as_str() {
-        "uniq" => (Mutant::NoUniqueComment, uniq),
-        "list" => (Mutant::ListBeforeBase, list),
-        "del" => (Mutant::DeletionReadsBaseFirst, del),
-        _ => (Mutant::StagedBeforeBase, staged),
-    };
     for (name, f) in table {
-        let setting = Setting { focus: Some(*f), overlooked: &[Wrong::SameBytes], ..without(m) };
+        let setting =
+            Setting { focus: Some(*f), overlooked: &[Wrong::SameBytes], ..without(Mutant::StagedBeforeBase) };
         let mut hits = 0;
         let start = std::time::Instant::now();
         let mut first = None;
@@ -331,6 +313,6 @@ fn tmp_rate() {
                 first.get_or_insert(seed);
             }
         }
-        println!("{w} {name}: {hits} of {n}, first {first:?} {:?}", start.elapsed());
+        println!("{name}: {hits} of {n}, first {first:?} {:?}", start.elapsed());
     }
 }

@@ -80,6 +80,25 @@ impl Profile {
         encode::encoded_len(self)
     }
 
+    /// About how many bytes of memory it holds: for callers who hold several.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        fn column<T>(column: &[T]) -> usize {
+            size_of_val(column)
+        }
+        let samples = &self.samples;
+        self.strings.heap_bytes()
+            + column(&self.mappings)
+            + column(&self.functions)
+            + column(&self.locations)
+            + column(&self.lines)
+            + column(&samples.stacks)
+            + column(&samples.frames)
+            + column(&samples.values)
+            + column(&samples.label_spans)
+            + column(&samples.labels)
+    }
+
     /// The protobuf in gzip, as Go's tools expect a profile file.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {

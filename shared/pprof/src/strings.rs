@@ -37,6 +37,11 @@ pub(crate) struct Strings {
 }
 
 impl Strings {
+    /// Text, ends, and the table that finds them.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.bytes.len() + self.ends.len() * (size_of::<usize>() + 2 * size_of::<u32>())
+    }
+
     pub(crate) fn new() -> Self {
         Self::with_capacity(1, 0)
     }

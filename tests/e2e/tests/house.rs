@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("autopgo-pubsub", &["autopgo-core"]),
     ("autopgo-client", &["autopgo-core"]),
     ("autopgo-http", &["autopgo-core"]),
-    ("autopgo-boot", &["autopgo-core", "autopgo-blob", "autopgo-pubsub", "autopgo-http"]),
+    ("autopgo-boot", &["autopgo-core", "autopgo-blob", "autopgo-pubsub"]),
     ("autopgo-scraper", &["autopgo-core", "autopgo-pprof", "autopgo-client", "autopgo-http"]),
     ("autopgo-local", &["autopgo-core", "autopgo-boot", "autopgo-http"]),
     (

@@ -1,5 +1,8 @@
 //! A bus in memory: one queue, at least once, each message to one consumer.
 //!
+//! A message that comes back again and again is dropped in the end: the store has what it stands for, and the sweep
+//! finds it. Otherwise one application that cannot be merged would fill the bus for all.
+//!
 //! A message that is received and neither acked nor nacked in time comes back, and so does one whose consumer was
 //! dropped. One that is nacked comes back after a pause that grows with each try, so that a message which cannot be
 //! handled now does not keep the process busy.
@@ -21,6 +24,9 @@ use crate::port::bus::{Delivery, Message, Subscription, Topic};
 pub const ACK_DEADLINE: Duration = Duration::from_secs(60);
 /// How many messages wait at the most. Publishing one more is refused: what is not published, the sweep finds.
 pub const CAPACITY: usize = 100_000;
+
+/// How often a message is given out. With the pauses between, that is some seven minutes.
+pub const TRIES: u32 = 20;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -75,8 +81,13 @@ impl MemoryBus {
         let due: Vec<u64> =
             state.away.iter().filter(|(_, (back, _))| *back <= now).map(|(id, _)| *id).collect();
         for id in due {
-            if let Some((_, message)) = state.away.remove(&id) {
-                state.ready.push_back(message);
+            match state.away.remove(&id) {
+                Some((_, message)) if message.tries < TRIES => state.ready.push_back(message),
+                Some(_) => tracing::warn!(
+                    tries = TRIES,
+                    "a message could not be handled and is dropped; the sweep goes on trying"
+                ),
+                None => {}
             }
         }
         let count = max.min(state.ready.len());
@@ -105,12 +116,7 @@ impl Topic for MemoryBus {
     async fn publish(&self, message: Message) -> Result<()> {
         {
             let mut state = self.state();
-            if state.ready.len() + state.away.len() >= CAPACITY {
-                return Err(Error::new(
-                    Kind::Unavailable,
-                    format!("publishing: {CAPACITY} messages are waiting already; is the worker running?"),
-                ));
-            }
+            state.has_room()?;
             state.ready.push_back(Waiting { body: message.body, tries: 0 });
         }
         self.arrived.notify_one();
@@ -118,7 +124,17 @@ impl Topic for MemoryBus {
     }
 
     async fn check(&self) -> Result<()> {
-        Ok(())
+        self.state().has_room()
+    }
+}
+
+impl State {
+    fn has_room(&self) -> Result<()> {
+        if self.ready.len() + self.away.len() < CAPACITY {
+            return Ok(());
+        }
+        let what = format!("{CAPACITY} messages are waiting already; is the worker running?");
+        Err(Error::new(Kind::Unavailable, what))
     }
 }
 

@@ -37,10 +37,16 @@ pub enum Downloaded {
     },
 }
 
-/// Compacted forms by the base's version: computing one costs a merge's worth of time. A few, because they are small
-/// and a CI run asks for the same few again.
+/// Compacted forms by application and version of the base: computing one costs a merge's worth of time, and CI asks
+/// for the same few again and again.
 #[derive(Clone, Default)]
-pub(super) struct Cache(Arc<Mutex<VecDeque<(Version, Compacted)>>>);
+pub(super) struct Cache(Arc<Mutex<VecDeque<Cached>>>);
+
+struct Cached {
+    app: App,
+    version: Version,
+    compacted: Compacted,
+}
 
 #[derive(Clone)]
 struct Compacted {
@@ -48,18 +54,27 @@ struct Compacted {
     etag: String,
 }
 
-const CACHED: usize = 32;
+/// How many bytes are kept.
+const CACHED: usize = 64 << 20;
 
 impl Cache {
-    fn find(&self, version: &Version) -> Option<Compacted> {
+    /// A version names a write of one key: the application belongs to it.
+    fn find(&self, app: &App, version: &Version) -> Option<Compacted> {
         let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.iter().find(|(cached, _)| cached == version).map(|(_, compacted)| compacted.clone())
+        let found = cache.iter().find(|cached| cached.app == *app && cached.version == *version);
+        found.map(|cached| cached.compacted.clone())
     }
 
-    fn keep(&self, version: Version, compacted: Compacted) {
+    /// Keeps the newest of each application, and of those the latest asked for that fit.
+    fn keep(&self, app: &App, version: Version, compacted: Compacted) {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.push_front((version, compacted));
-        cache.truncate(CACHED);
+        cache.retain(|cached| cached.app != *app);
+        cache.push_front(Cached { app: app.clone(), version, compacted });
+        let mut held = 0;
+        cache.retain(|cached| {
+            held += cached.compacted.bytes.len();
+            held <= CACHED
+        });
     }
 }
 
@@ -102,7 +117,7 @@ impl Server {
     }
 
     async fn compacted(&self, app: &App, bytes: Bytes, version: Version) -> Result<Compacted> {
-        if let Some(cached) = self.compacted.find(&version) {
+        if let Some(cached) = self.compacted.find(app, &version) {
             return Ok(cached);
         }
         let limits = self.host.limits.base();
@@ -119,7 +134,7 @@ impl Server {
             .await
             .map_err(|error| our_state(app, error.during(format_args!("compacting the profile of {app}"))))?
             .ok_or_else(|| none(app))?;
-        self.compacted.keep(version, compacted.clone());
+        self.compacted.keep(app, version, compacted.clone());
         Ok(compacted)
     }
 }

@@ -30,6 +30,7 @@ impl Server {
     /// wrong; `Invalid` for a bad idempotency key; `Unavailable` if it could not be stored. Nothing is staged then.
     pub async fn upload(&self, app: &App, body: Bytes, idempotency_key: Option<&str>) -> Result<Key> {
         let clock = &*self.host.clock;
+        let start = clock.now();
         let id = match idempotency_key {
             Some(key) => Id::from_idempotency_key(key, clock, CLOCK_DIFFERENCE)?,
             None => Id::fresh(clock),
@@ -40,6 +41,7 @@ impl Server {
         let size = body.len();
         self.host.store.stage(app, &id, body).await.inspect_err(|error| count(error.kind()))?;
         metrics::counter!("autopgo_uploads_total", "outcome" => "staged").increment(1);
+        metrics::histogram!("autopgo_upload_seconds").record(since(start, clock.now()).as_secs_f64());
         tracing::info!(app = %app, profile.id = %id, size_bytes = size, "profile staged");
         self.announce(Event::Uploaded { app: app.clone(), id: id.clone() }).await;
         Ok(Key::staged(app, &id))

@@ -6,7 +6,7 @@
 
 use futures_util::TryStreamExt;
 
-use super::ProfileStore;
+use super::{ProfileStore, stored};
 use crate::error::Result;
 use crate::key::Key;
 use crate::port::blobs::Entry;
@@ -32,7 +32,9 @@ impl ProfileStore {
         let mut entries = self.blobs().list("", None);
         let mut until: Option<String> = None;
         let mut skipped = 0;
-        while let Some(entry) = entries.try_next().await.map_err(|error| error.during("listing the store"))? {
+        while let Some(entry) =
+            entries.try_next().await.map_err(|error| stored(error, "listing the store"))?
+        {
             if until.as_ref().is_some_and(|until| entry.key <= *until) {
                 skipped += 1;
                 if skipped == PATIENCE {

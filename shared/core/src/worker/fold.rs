@@ -15,8 +15,8 @@ use crate::rules::Rules;
 use crate::store::Reason;
 use crate::upload;
 
-/// How many samples and locations of uploads are held beside the base before they are merged into it.
-const HELD: usize = 4_000_000;
+/// How many bytes of unpacked uploads are held beside the base; what comes after them waits for the next write.
+const UNPACKED: usize = 256 << 20;
 
 /// How uploads are folded into a base.
 pub(super) struct Fold {
@@ -34,6 +34,8 @@ pub(super) struct Folded {
     pub(super) merged: Vec<Id>,
     /// The uploads that are to be set aside, each with its reason.
     pub(super) rejected: Vec<(Id, Reason)>,
+    /// The uploads that are left for another fold: more than can be held, or than fit at once.
+    pub(super) left: Vec<Id>,
     /// Whether the base was compacted because it would have passed a limit.
     pub(super) squeezed: bool,
 }
@@ -56,64 +58,86 @@ impl Unwritten {
 
 impl Fold {
     /// Folds `uploads`, in their order, into `base`.
+    ///
+    /// # Errors
+    /// `TooLarge` if the base by itself is over its limits, even when compacted.
     pub(super) fn run(&self, base: Option<Profile>, uploads: Vec<(Id, Bytes)>) -> Result<Folded> {
         let mut parts: Vec<Profile> = Vec::with_capacity(uploads.len() + 1);
-        parts.extend(base.map(|base| self.shrunk(base)).transpose()?);
-        let had_base = !parts.is_empty();
+        parts.extend(base);
+        let bases = parts.len();
         let mut sums = Sums::of(parts.first());
-        let mut merged = Vec::new();
-        let mut rejected = Vec::new();
-        let mut rows = 0;
-        for (id, bytes) in uploads {
-            match self
+        let (mut merged, mut rejected, mut left) = (Vec::new(), Vec::new(), Vec::new());
+        let mut unpacked = 0;
+        let mut uploads = uploads.into_iter();
+        for (id, bytes) in uploads.by_ref() {
+            let upload = self
                 .usable(&bytes)
-                .and_then(|upload| self.fitting(upload, parts.first(), &mut sums, had_base))
-            {
+                .and_then(|upload| self.fitting(upload, parts.first(), &mut sums, bases > 0));
+            match upload {
                 Ok(upload) => {
-                    rows += upload.sample_count() + upload.location_count();
+                    unpacked += upload.heap_bytes();
                     parts.push(upload);
                     merged.push(id);
-                    if rows > HELD {
-                        // Merging is associative: a part of it now, the rest later, gives the same.
-                        parts = vec![merge(&parts.iter().collect::<Vec<_>>())?];
-                        rows = 0;
-                    }
                 }
                 Err(error) => rejected.push((id, Reason { message: error.what().to_owned() })),
             }
+            if unpacked > UNPACKED {
+                break;
+            }
         }
-        if merged.is_empty() {
-            return Ok(Folded { write: None, merged, rejected, squeezed: false });
+        left.extend(uploads.map(|(id, _)| id));
+
+        while !merged.is_empty() {
+            let problem = match self.whole(&parts)? {
+                Ok((whole, squeezed)) => {
+                    return Ok(Folded { write: Some(Unwritten(whole)), merged, rejected, left, squeezed });
+                }
+                Err(problem) => problem,
+            };
+            // Too much, even when compacted. Fewer may fit; and what does not fit alone is set aside, so that it
+            // stands in nobody's way, unless the base itself is too large.
+            if merged.len() > 1 {
+                let half = merged.len() / 2;
+                left.extend(merged.split_off(half));
+                parts.truncate(bases + half);
+                continue;
+            }
+            if bases > 0 && self.whole(&parts[..bases])?.is_err() {
+                return Err(Error::new(
+                    Kind::TooLarge,
+                    format!(
+                        "{} is too large even when compacted ({problem}); raise the limit or prune more",
+                        Key::base(&self.app)
+                    ),
+                ));
+            }
+            let message =
+                format!("with it the base profile would be too large, even when compacted: {problem}");
+            rejected.extend(merged.drain(..).map(|id| (id, Reason { message: message.clone() })));
         }
-        let mut whole = merge(&parts.iter().collect::<Vec<_>>())?;
-        drop(parts);
-        if !self.compact {
-            self.rules.apply(&self.app, &mut whole);
-        }
-        let squeezed = whole.fits(&self.limits.base_data()).is_err();
-        if squeezed || self.compact {
-            whole = compact(&whole)?;
-        }
-        whole.fits(&self.limits.base_data()).map_err(|error| {
-            Error::new(
-                Kind::TooLarge,
-                format!(
-                    "{} is too large even when compacted ({error}); raise the limit or prune more",
-                    Key::base(&self.app)
-                ),
-            )
-        })?;
-        Ok(Folded { write: Some(Unwritten(whole)), merged, rejected, squeezed })
+        Ok(Folded { write: None, merged, rejected, left, squeezed: false })
     }
 
-    /// In compacted form a base is one already, but for the first time.
-    fn shrunk(&self, base: Profile) -> Result<Profile> {
+    /// The base made of `parts` and whether it had to be compacted, or why it is too large even then.
+    fn whole(&self, parts: &[Profile]) -> Result<Result<(Profile, bool), autopgo_pprof::Error>> {
+        let limits = self.limits.base_data();
+        let mut whole = merge(&parts.iter().collect::<Vec<_>>())?;
         if self.compact {
-            return compact(&base).map_err(|error| {
-                Error::new(Kind::Unusable, format!("{} cannot be compacted: {error}", Key::base(&self.app)))
-            });
+            whole = self.compacted(&whole)?;
+            return Ok(whole.fits(&limits).map(|()| (whole, false)));
         }
-        Ok(base)
+        self.rules.apply(&self.app, &mut whole);
+        if whole.fits(&limits).is_ok() {
+            return Ok(Ok((whole, false)));
+        }
+        whole = self.compacted(&whole)?;
+        Ok(whole.fits(&limits).map(|()| (whole, true)))
+    }
+
+    fn compacted(&self, whole: &Profile) -> Result<Profile> {
+        compact(whole).map_err(|error| {
+            Error::new(Kind::Unusable, format!("{} cannot be compacted: {error}", Key::base(&self.app)))
+        })
     }
 
     /// Reads an upload and applies an upload's own checks: a Go server stages anything.

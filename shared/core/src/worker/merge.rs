@@ -9,27 +9,22 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Worker;
 use super::fold::{Fold, Folded};
+use super::gather::Gathered;
 use crate::app::App;
 use crate::base::{self, Base};
 use crate::clock::{backoff, since};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::key::Id;
-use crate::ledger::Ledger;
+use crate::ledger::{GRACE, Ledger};
 use crate::store::Reason;
-
-/// How long an id stays in the ledger after its own time, so that no write of its staged object can still be under
-/// way: 5 minutes of clock difference, 15 of a ticket's life, 20 of a write under way.
-pub(super) const GRACE: Duration = Duration::from_secs(40 * 60);
 
 /// How often an attempt is started before the messages are handed back.
 const TRIES: u32 = 8;
@@ -37,28 +32,45 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How many staged objects are looked up at once.
 const LOOK_UP_AT_ONCE: usize = 16;
+/// From this many old ids on, one listing is cheaper than looking each of them up.
+const LIST_FROM: usize = 16;
 /// How many events are published at once.
 const PUBLISH_AT_ONCE: usize = 8;
-/// How many staged objects are read at once.
-const READ_AT_ONCE: usize = 8;
-/// How many bytes of staged objects one attempt holds, but for the last few that it reads.
-const HELD: usize = 64 << 20;
+/// How long the bus has for one event.
+const PUBLISHING: Duration = Duration::from_secs(5);
 /// How many ids a ledger may name: the room that a base has beside its data. Filling it takes 200 uploads a second of
 /// one application for as long as the grace time.
 const LEDGER: usize = crate::limits::LEDGER / 2;
-/// From this many old ids on, one listing is cheaper than looking each of them up.
-const LIST_FROM: usize = 16;
 
-/// Whether it was logged already that bases pass their limit.
-pub(super) type Warned = Arc<AtomicBool>;
-
-/// What a merge did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a merge did, upload by upload. One that is in none of these was gone: somebody else has decided it.
+#[derive(Debug, Default)]
 pub(super) struct Merged {
-    /// Uploads that are in the base now, by this merge or an earlier one.
+    /// In the base now, by this merge or an earlier one.
     pub(super) decided: Vec<Id>,
-    /// Uploads that were set aside.
+    /// Set aside.
     pub(super) rejected: Vec<Id>,
+    /// Neither, for now.
+    pub(super) failed: Vec<(Id, Error)>,
+}
+
+/// What one attempt did, and what it left for the next.
+struct Attempt {
+    merged: Merged,
+    waiting: BTreeSet<Id>,
+}
+
+/// Why an attempt ended before its write was known to have won.
+enum Broken {
+    /// The write was refused, or its outcome is unknown: never assume, read the base again.
+    Again(Error),
+    /// Another attempt would end no better.
+    Over(Error),
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::Over(error)
+    }
 }
 
 impl Worker {
@@ -66,8 +78,8 @@ impl Worker {
     /// when they are too large to be held together.
     ///
     /// # Errors
-    /// When the store, the bus or the base does not let it: the messages are to be handed back. What was written
-    /// stays, and the next try finds it.
+    /// When the store or the base does not let any of it be merged: the messages are to be handed back. What was
+    /// written stays, and the next try finds it.
     pub(super) async fn merge(&self, app: &App, ids: BTreeSet<Id>) -> Result<Merged> {
         let mut all = Merged::default();
         let mut waiting = ids;
@@ -78,6 +90,7 @@ impl Worker {
             metrics::histogram!("autopgo_merge_seconds").record(took.as_secs_f64());
             all.decided.extend(attempt.merged.decided);
             all.rejected.extend(attempt.merged.rejected);
+            all.failed.extend(attempt.merged.failed);
             waiting = attempt.waiting;
         }
         Ok(all)
@@ -93,30 +106,29 @@ impl Worker {
             }
             match self.attempt(app, ids).await {
                 Ok(attempt) => return Ok(attempt),
-                // Refused, or its outcome is unknown: never assume, read the base again.
-                Err(error) if matches!(error.kind(), Kind::Conflict | Kind::Unavailable) => {
+                Err(Broken::Again(error)) => {
                     let outcome = if error.kind() == Kind::Conflict { "lost" } else { "unknown" };
                     metrics::counter!("autopgo_conflicts_total", "outcome" => outcome).increment(1);
                     tracing::debug!(app = %app, attempt, error = error.chain(), "a merge starts again");
                     last = Some(error);
                 }
-                Err(error) => {
+                Err(Broken::Over(error)) => {
                     metrics::counter!("autopgo_merges_total", "outcome" => "failed").increment(1);
                     return Err(error);
                 }
             }
         }
         metrics::counter!("autopgo_merges_total", "outcome" => "gave_up").increment(1);
-        let error = Error::new(Kind::Unavailable, format!("merging into {app}: gave up after {TRIES} tries"));
+        let what = format!("merging into {app}: the base profile could not be written in {TRIES} tries");
+        let error = Error::new(Kind::Unavailable, what);
         Err(match last {
             Some(cause) => error.because(cause),
             None => error,
         })
     }
 
-    async fn attempt(&self, app: &App, ids: &BTreeSet<Id>) -> Result<Attempt> {
-        let store = &self.host.store;
-        let object = store.base(app).await?;
+    async fn attempt(&self, app: &App, ids: &BTreeSet<Id>) -> Result<Attempt, Broken> {
+        let object = self.host.store.base(app).await?;
         let version = object.as_ref().map(|object| object.version.clone());
         let Base { profile, ledger } = match object {
             Some(object) => base::read(&self.host, app, object).await?,
@@ -125,68 +137,37 @@ impl Worker {
 
         let (mut decided, fresh): (Vec<Id>, Vec<Id>) =
             ids.iter().cloned().partition(|id| ledger.decided.contains(id));
-        let Staged { uploads, oversize, waiting } = self.read_staged(app, fresh).await?;
-        let folded = self.fold(app, profile, uploads).await?;
+        let Gathered { uploads, oversize, failed, mut waiting } = self.gather(app, fresh).await;
+        let Folded { write, merged, rejected, left, squeezed } = self.fold(app, profile, uploads).await?;
 
-        let merged: Vec<Id> = folded.merged;
-        if let Some(write) = folded.write {
+        if let Some(write) = write {
             let ledger = self.next_ledger(app, ledger, &merged).await?;
             let bytes = write.with(&self.host, ledger).await?;
             let size = bytes.len();
-            store.replace(app, bytes, version.as_ref()).await?;
+            let written = self.host.store.replace(app, bytes, version.as_ref()).await;
+            written.map_err(|error| match error.kind() {
+                Kind::Conflict | Kind::Unavailable => Broken::Again(error),
+                _ => Broken::Over(error),
+            })?;
             metrics::counter!("autopgo_merges_total", "outcome" => "merged").increment(merged.len() as u64);
-            tracing::info!(app = %app, uploads = merged.len(), size_bytes = size, "base profile written");
-        }
-        decided.extend(merged);
-
-        let events = decided.iter().map(|id| Event::Merged { app: app.clone(), id: id.clone() });
-        stream::iter(events.collect::<Vec<_>>())
-            .map(|event| self.host.publish(event))
-            .buffer_unordered(PUBLISH_AT_ONCE)
-            .try_collect::<()>()
-            .await?;
-        let mut rejected = Vec::new();
-        for (id, reason) in oversize.into_iter().chain(folded.rejected) {
-            metrics::counter!("autopgo_rejected_total", "outcome" => "rejected").increment(1);
-            tracing::warn!(app = %app, profile.id = %id, reason = reason.message, "an upload is set aside");
-            store.reject(app, &id, &reason).await?;
-            rejected.push(id);
-        }
-        Ok(Attempt { merged: Merged { decided, rejected }, waiting })
-    }
-
-    /// Reads staged objects, as many as may be held at once. One that is gone was decided by somebody else, one that
-    /// is too large is to be set aside.
-    async fn read_staged(&self, app: &App, ids: Vec<Id>) -> Result<Staged> {
-        let mut staged = Staged::default();
-        let mut held = 0;
-        let mut rest = ids.into_iter();
-        while held < HELD && !rest.as_slice().is_empty() {
-            let few: Vec<Id> = rest.by_ref().take(READ_AT_ONCE).collect();
-            let reads = few.into_iter().map(|id| async move { (self.host.store.staged(app, &id).await, id) });
-            for (read, id) in join_all(reads).await {
-                match read {
-                    Ok(Some(bytes)) => {
-                        held += bytes.len();
-                        staged.uploads.push((id, bytes));
-                    }
-                    Ok(None) => {}
-                    Err(error) if error.kind() == Kind::TooLarge => {
-                        staged.oversize.push((id, Reason { message: error.what().to_owned() }));
-                    }
-                    Err(error) => return Err(error),
-                }
+            tracing::info!(app = %app, uploads = merged.len(), size_bytes = size, compacted = squeezed || self.options.compact, "base profile written");
+            if squeezed {
+                self.warn_of_squeezing(app);
             }
         }
-        staged.waiting = rest.collect();
-        Ok(staged)
+        decided.extend(merged);
+        self.tell(app, &decided).await;
+        let mut merged = Merged { decided, rejected: Vec::new(), failed };
+        self.set_aside(app, oversize.into_iter().chain(rejected), &mut merged).await;
+        waiting.extend(left);
+        Ok(Attempt { merged, waiting })
     }
 
     async fn fold(
         &self,
         app: &App,
         base: Option<autopgo_pprof::Profile>,
-        uploads: Vec<(Id, Bytes)>,
+        uploads: Vec<(Id, bytes::Bytes)>,
     ) -> Result<Folded> {
         let fold = Fold {
             app: app.clone(),
@@ -194,11 +175,59 @@ impl Worker {
             rules: Arc::clone(&self.options.rules),
             compact: self.options.compact,
         };
-        let folded = self.host.compute(move || fold.run(base, uploads)).await?;
-        if folded.squeezed && !self.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!(app = %app, "a base profile would pass a limit and is kept compacted from now on: the build stays the same, flame graphs do not");
+        self.host.compute(move || fold.run(base, uploads)).await
+    }
+
+    /// Says that uploads are in the base, so that their staged objects go. The bus is a hint: from the first event on
+    /// that it does not take, those objects go at once.
+    async fn tell(&self, app: &App, decided: &[Id]) {
+        let mut heard = true;
+        for few in decided.chunks(PUBLISH_AT_ONCE) {
+            let published = join_all(few.iter().map(|id| self.publish_merged(app, id, heard))).await;
+            let untold: Vec<Id> = few
+                .iter()
+                .zip(published)
+                .filter(|(_, published)| !published)
+                .map(|(id, _)| id.clone())
+                .collect();
+            heard &= untold.is_empty();
+            for (id, error) in self.host.store.unstage_all(app, untold).await {
+                tracing::warn!(app = %app, profile.id = %id, error = error.chain(), "a merged upload stays staged until the next sweep");
+            }
         }
-        Ok(folded)
+    }
+
+    async fn publish_merged(&self, app: &App, id: &Id, heard: bool) -> bool {
+        if !heard {
+            return false;
+        }
+        let event = Event::Merged { app: app.clone(), id: id.clone() };
+        let published = tokio::select! {
+            biased;
+            published = self.host.publish(event) => published,
+            () = self.host.clock.sleep(PUBLISHING) => {
+                Err(Error::new(Kind::Unavailable, format!("the bus did not answer within {} s", PUBLISHING.as_secs())))
+            }
+        };
+        published
+            .inspect_err(|error| {
+                metrics::counter!("autopgo_unpublished_total", "event" => "profile.merged").increment(1);
+                tracing::warn!(app = %app, profile.id = %id, error = error.chain(), "a merge was not announced");
+            })
+            .is_ok()
+    }
+
+    async fn set_aside(&self, app: &App, uploads: impl Iterator<Item = (Id, Reason)>, merged: &mut Merged) {
+        for (id, reason) in uploads {
+            match self.host.store.reject(app, &id, &reason).await {
+                Ok(()) => {
+                    metrics::counter!("autopgo_rejected_total", "outcome" => "rejected").increment(1);
+                    tracing::warn!(app = %app, profile.id = %id, reason = reason.message, "an upload was set aside");
+                    merged.rejected.push(id);
+                }
+                Err(error) => merged.failed.push((id, error)),
+            }
+        }
     }
 
     /// The ledger to write: with what is merged now, and without old ids whose staged object is gone.
@@ -208,12 +237,10 @@ impl Worker {
         }
         ledger.decided.extend(merged.iter().cloned());
         if ledger.decided.len() > LEDGER {
-            return Err(Error::new(
-                Kind::TooLarge,
-                format!(
-                    "{app} had more than {LEDGER} uploads within the grace time; merging goes on when the oldest leave the ledger"
-                ),
-            ));
+            let what = format!(
+                "{app} had more than {LEDGER} uploads within the grace time; merging goes on when the oldest leave the ledger"
+            );
+            return Err(Error::new(Kind::Unavailable, what));
         }
         Ok(ledger)
     }
@@ -224,28 +251,23 @@ impl Worker {
         let now = self.host.clock.now();
         let old: Vec<Id> =
             ledger.decided.iter().filter(|id| since(id.time(), now) > GRACE).cloned().collect();
-        if old.len() < LIST_FROM {
-            return stream::iter(old)
-                .map(|id| async move { Ok((!self.host.store.is_staged(app, &id).await?).then_some(id)) })
-                .buffered(LOOK_UP_AT_ONCE)
-                .try_filter_map(async |gone| Ok(gone))
-                .try_collect()
-                .await;
+        if let [first, .., last] = &*old
+            && old.len() >= LIST_FROM
+        {
+            let staged = self.host.store.staged_between(app, first, last).await?;
+            return Ok(old.into_iter().filter(|id| !staged.contains(id)).collect());
         }
-        let staged = self.host.store.staged_ids(app).await?;
-        Ok(old.into_iter().filter(|id| !staged.contains(id)).collect())
+        stream::iter(old)
+            .map(|id| async move { Ok((!self.host.store.is_staged(app, &id).await?).then_some(id)) })
+            .buffered(LOOK_UP_AT_ONCE)
+            .try_filter_map(async |gone| Ok(gone))
+            .try_collect()
+            .await
     }
-}
 
-/// What one attempt did, and what it left for the next.
-struct Attempt {
-    merged: Merged,
-    waiting: BTreeSet<Id>,
-}
-
-#[derive(Default)]
-struct Staged {
-    uploads: Vec<(Id, Bytes)>,
-    oversize: Vec<(Id, Reason)>,
-    waiting: BTreeSet<Id>,
+    fn warn_of_squeezing(&self, app: &App) {
+        if self.squeezed.first(app) {
+            tracing::warn!(app = %app, "the base profile would have passed a limit and was written compacted: builds stay the same, flame graphs do not");
+        }
+    }
 }

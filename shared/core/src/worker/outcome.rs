@@ -1,13 +1,14 @@
-//! What becomes of a message: the one place where a [`Kind`] decides about redelivery.
+//! What becomes of a message.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 
 /// What becomes of a message.
 #[derive(Debug)]
 pub enum Outcome {
     /// It is done: acknowledge it.
     Done,
-    /// It could not be handled now: hand it back for redelivery.
+    /// It could not be handled now: hand it back for redelivery. Whatever the error is, it is not the message's: what
+    /// is no event of ours never comes this far.
     HandBack(Error),
 }
 
@@ -16,25 +17,10 @@ impl Outcome {
     pub(super) fn of(result: Result<()>) -> Self {
         match result {
             Ok(()) => Self::Done,
-            Err(error) => match error.kind() {
-                // The same message will never be handled: redelivering it would go on for ever.
-                Kind::Invalid | Kind::NotFound => {
-                    metrics::counter!("autopgo_messages_total", "outcome" => "dropped").increment(1);
-                    tracing::warn!(error = error.chain(), "a message was dropped");
-                    Self::Done
-                }
-                // It may pass, or somebody will mend it: a broken base, a missing permission, a bug of ours.
-                Kind::Conflict
-                | Kind::Denied
-                | Kind::Internal
-                | Kind::TooLarge
-                | Kind::Unavailable
-                | Kind::Unusable => {
-                    metrics::counter!("autopgo_messages_total", "outcome" => "handed_back").increment(1);
-                    tracing::error!(error = error.chain(), "a message is handed back");
-                    Self::HandBack(error)
-                }
-            },
+            Err(error) => {
+                metrics::counter!("autopgo_messages_total", "outcome" => "handed_back").increment(1);
+                Self::HandBack(error)
+            }
         }
     }
 

@@ -26,25 +26,30 @@ pub async fn pull(worker: &Worker, subscription: &dyn Subscription, stop: Cancel
         };
         match received {
             Ok(batch) => {
-                failures = 0;
-                handle(worker, subscription, &batch).await;
+                if handle(worker, subscription, &batch).await {
+                    failures = 0;
+                    continue;
+                }
             }
             Err(error) => {
                 tracing::error!(error = error.chain(), "no messages could be received; trying again");
-                let pause = FIRST_PAUSE + backoff(clock, failures, FIRST_PAUSE, LONGEST_PAUSE);
-                failures = failures.saturating_add(1);
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = clock.sleep(pause) => {}
-                }
             }
+        }
+        // Nothing got through: whatever is in the way needs time, and asking without a pause would not help it.
+        let pause = FIRST_PAUSE + backoff(clock, failures, FIRST_PAUSE, LONGEST_PAUSE);
+        failures = failures.saturating_add(1);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep(pause) => {}
         }
     }
 }
 
-async fn handle(worker: &Worker, subscription: &dyn Subscription, batch: &[Delivery]) {
+/// Handles and settles a batch; whether any of it got through.
+async fn handle(worker: &Worker, subscription: &dyn Subscription, batch: &[Delivery]) -> bool {
     let bodies: Vec<Bytes> = batch.iter().map(|delivery| delivery.body.clone()).collect();
     let outcomes = worker.handle(&bodies).await;
+    let through = outcomes.iter().any(Outcome::is_done);
     join_all(batch.iter().zip(outcomes).map(|(delivery, outcome)| async move {
         let settled = match outcome {
             Outcome::Done => subscription.ack(delivery).await,
@@ -58,4 +63,5 @@ async fn handle(worker: &Worker, subscription: &dyn Subscription, batch: &[Deliv
         }
     }))
     .await;
+    through
 }

@@ -22,9 +22,18 @@ impl Worker {
         }
         let Some(object) = self.host.store.base(app).await? else { return Ok(()) };
         let base = base::read(&self.host, app, object).await?;
-        for id in staged.intersection(&base.ledger.decided) {
-            self.settle(app, id).await?;
+        let decided = staged.intersection(&base.ledger.decided).cloned();
+        self.settle_all(app, decided).await
+    }
+
+    /// The same for many of them.
+    ///
+    /// # Errors
+    /// The first that could not be removed.
+    pub(super) async fn settle_all(&self, app: &App, ids: impl IntoIterator<Item = Id>) -> Result<()> {
+        match self.host.store.unstage_all(app, ids).await.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

@@ -82,12 +82,13 @@ async fn consume(world: &Arc<World>, process: Process, worker: &Worker) {
 
 async fn sweep(world: &Arc<World>, worker: &Worker) {
     loop {
-        let seconds = world.sim.chance(|chance| chance.from(1, 120));
+        let seconds = world.sim.chance(|chance| chance.from(1, 300));
         world.sim.sleep(Duration::from_secs(seconds)).await;
         let millis = world.sim.chance(|chance| chance.magnitude(100_000));
         let deadline = worker.host().clock.now() + Duration::from_millis(millis);
         // A sweep that fails has said so in its log; the next one comes.
-        let _ = worker.sweep(world.plan.sweep_after, world.plan.deadline.then_some(deadline)).await;
+        let enough = || world.plan.deadline && worker.host().clock.now() >= deadline;
+        let _ = worker.sweep(world.plan.sweep_after, &enough).await;
         world.sim.count("a sweep");
     }
 }

@@ -9,6 +9,7 @@ use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::event::{Decoded, Envelope, Event};
 use autopgo_core::port::bus::{Message, Topic};
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use super::executor::{Process, Sim};
 use super::history::History;
@@ -21,6 +22,7 @@ pub(crate) struct Bus {
     faults: Faults,
     quiet: AtomicBool,
     messages: Mutex<Vec<Sent>>,
+    arrived: Notify,
 }
 
 struct Sent {
@@ -38,8 +40,8 @@ enum State {
 
 impl Bus {
     pub(crate) fn new(sim: Arc<Sim>, history: Arc<History>, plan: &Plan) -> Arc<Self> {
-        let (quiet, messages) = (AtomicBool::new(false), Mutex::default());
-        Arc::new(Self { sim, history, faults: plan.faults, quiet, messages })
+        let (quiet, messages, arrived) = (AtomicBool::new(false), Mutex::default(), Notify::new());
+        Arc::new(Self { sim, history, faults: plan.faults, quiet, messages, arrived })
     }
 
     /// From now on publishing does not fail.
@@ -62,6 +64,7 @@ impl Bus {
                 self.sim.count("a message was dropped");
             }
             self.messages().push(Sent { body: body.clone(), state });
+            self.arrived.notify_waiters();
         }
         self.sim.note(who, || {
             let how = match (fails, sent) {
@@ -79,6 +82,7 @@ impl Bus {
     pub(crate) async fn receive(self: &Arc<Self>, who: Process, most: usize) -> Taken {
         loop {
             self.sim.pause().await;
+            let arrived = self.arrived.notified();
             let mut taken = Taken { bus: Arc::clone(self), indices: Vec::new() };
             {
                 let mut messages = self.messages();
@@ -112,8 +116,12 @@ impl Bus {
                 });
                 return taken;
             }
-            let seconds = self.sim.chance(|chance| chance.from(1, 30));
-            self.sim.sleep(Duration::from_secs(seconds)).await;
+            let seconds = self.sim.chance(|chance| chance.from(1, 300));
+            tokio::select! {
+                biased;
+                () = arrived => {}
+                () = self.sim.sleep(Duration::from_secs(seconds)) => {}
+            }
         }
     }
 }
@@ -142,6 +150,7 @@ impl Drop for Taken {
         for &at in &self.indices {
             if messages[at].state == State::Delivered {
                 messages[at].state = State::Waiting;
+                self.bus.arrived.notify_waiters();
             }
         }
     }

@@ -4,7 +4,7 @@
 //! of a process are dropped between two steps, wherever they are.
 //!
 //! Time is virtual. It moves a little with each step, to the next timer when nothing else is left to do, and, where
-//! the plan says so, by minutes or hours while tasks stand still: a machine that was suspended. A *fence* is a moment
+//! the plan says so, by minutes or hours while all tasks stand still, or while one does: a machine that was suspended. A *fence* is a moment
 //! that time does not pass while it stands; that is how the bounds that the protocol relies on (a write is under way
 //! for 20 minutes at the most) are kept.
 
@@ -52,14 +52,16 @@ pub(crate) struct Pace {
     pub(crate) overlaps: u64,
     /// How often in a thousand steps time jumps although there is something to do.
     pub(crate) jumps: u64,
-    /// How far it jumps at the most.
-    pub(crate) jump: Duration,
+    /// How often in a thousand steps a task stands still while the world goes on: a machine that was suspended.
+    pub(crate) freezes: u64,
+    /// How far time jumps, and how long a task stands still, at the most.
+    pub(crate) most: Duration,
 }
 
 impl Pace {
-    /// How far time jumps: by any order of magnitude, or anywhere in the time that there is.
+    /// How long it takes: by any order of magnitude, or anywhere in the time that there is.
     fn some(self, chance: &mut Chance) -> i64 {
-        let most = u64::try_from(self.jump.as_nanos()).expect("hours");
+        let most = u64::try_from(self.most.as_nanos()).expect("hours");
         let nanos = if chance.happens(500) { chance.magnitude(most) } else { chance.below(most) };
         i64::try_from(nanos).expect("hours")
     }
@@ -204,7 +206,7 @@ impl Sim {
     /// From now on time moves when nothing else is left to do.
     pub(crate) fn be_punctual(&self) {
         let pace = &mut self.state().pace;
-        (pace.overlaps, pace.jumps) = (0, 0);
+        (pace.overlaps, pace.jumps, pace.freezes) = (0, 0, 0);
     }
 
     /// Ends one wait. `false` if there is none, and no timer.
@@ -239,6 +241,12 @@ impl Sim {
             }
         };
         let wait = state.open.swap_remove(chosen);
+        if state.pace.freezes > 0 && state.chance.happens(state.pace.freezes) {
+            let until =
+                (state.now + state.pace.some(&mut state.chance)).min(state.fence()).max(state.now + 1);
+            state.timers.insert((until, wait.id), wait);
+            return true;
+        }
         if let Policy::Priorities { change } = state.pace.policy
             && state.chance.happens(change)
         {
@@ -293,12 +301,8 @@ impl Future for Waiting {
             self.until = None;
             return Poll::Ready(());
         }
-        let timer = self.until.map(|until| (until, id));
-        let wait = match timer.and_then(|timer| state.timers.get_mut(&timer)) {
-            Some(wait) => Some(wait),
-            None => state.open.iter_mut().find(|wait| wait.id == id),
-        };
-        if let Some(wait) = wait {
+        let State { open, timers, .. } = &mut *state;
+        if let Some(wait) = open.iter_mut().chain(timers.values_mut()).find(|wait| wait.id == id) {
             wait.waker.clone_from(context.waker());
         }
         Poll::Pending
@@ -310,9 +314,7 @@ impl Drop for Waiting {
         let Some(id) = self.id else { return };
         let mut state = self.sim.state();
         state.open.retain(|wait| wait.id != id);
-        if let Some(until) = self.until {
-            state.timers.remove(&(until, id));
-        }
+        state.timers.retain(|_, wait| wait.id != id);
         state.over.remove(&id);
     }
 }

@@ -124,7 +124,8 @@ impl Plan {
             policy,
             overlaps: c.pick(&[0, 30, 100, 300]),
             jumps: c.pick(&[0, 2, 10, 50]),
-            jump: c.pick(&[1, 20, 90]) * MINUTE,
+            freezes: c.pick(&[0, 0, 3, 10]),
+            most: c.pick(&[1, 20, 90]) * MINUTE,
         };
         let often = |c: &mut Chance| if c.happens(300) { c.pick(&[100, 300, 600]) } else { 0 };
         let workers = c.index(3) + 1;

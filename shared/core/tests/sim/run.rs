@@ -133,7 +133,7 @@ fn sweep(world: &Arc<World>, executor: &mut Executor, after: Duration) {
     let sim = Arc::clone(&world.sim);
     let swept = executor.finish(DRAIN, async move {
         sim.sleep(after + Duration::from_secs(1)).await;
-        worker.sweep(SWEPT_AFTER, None).await
+        worker.sweep(SWEPT_AFTER, &|| false).await
     });
     match swept {
         Some(Ok(swept)) if swept.failed == 0 && !swept.unfinished => {}

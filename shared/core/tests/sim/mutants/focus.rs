@@ -7,10 +7,11 @@ use crate::sim::executor::{Pace, Policy};
 use crate::sim::plan::{Faults, Plan, Versions};
 
 const HOURS: Pace = Pace {
-    policy: Policy::Priorities { change: 100 },
-    overlaps: 100,
-    jumps: 60,
-    jump: Duration::from_secs(90 * 60),
+    policy: Policy::Priorities { change: 300 },
+    overlaps: 0,
+    jumps: 0,
+    freezes: 30,
+    most: Duration::from_secs(150 * 60),
 };
 
 /// One upload is merged by one worker while another, which has listed before and reads the base after, stands still
@@ -51,7 +52,7 @@ pub(crate) fn uploads_hours_apart(plan: &mut Plan) {
 /// the same; and a worker stands still from before the second until its ledger has shrunk.
 pub(crate) fn two_deletions_one_mark(plan: &mut Plan) {
     *plan = Plan {
-        pace: Pace { policy: Policy::Priorities { change: 50 }, ..HOURS },
+        pace: HOURS,
         steps: 300,
         versions: Versions::OfContent,
         faults: Faults::default(),
@@ -67,9 +68,9 @@ pub(crate) fn two_deletions_one_mark(plan: &mut Plan) {
         deadline: false,
         uploads: 1,
         go_uploads: 0,
-        deletes: 1,
+        deletes: 4,
         go_deletes: 1,
-        spread: Duration::from_secs(1),
+        spread: Duration::from_secs(20),
         identical: 0,
         wall: 0,
         idle: 0,
@@ -80,7 +81,7 @@ pub(crate) fn two_deletions_one_mark(plan: &mut Plan) {
 /// An application is deleted while its first upload is being merged.
 pub(crate) fn deletion_races_the_first_merge(plan: &mut Plan) {
     *plan = Plan {
-        pace: Pace { policy: Policy::Priorities { change: 100 }, jumps: 0, ..HOURS },
+        pace: Pace { policy: Policy::Priorities { change: 100 }, freezes: 0, ..HOURS },
         steps: 100,
         faults: Faults::default(),
         apps: 1,
