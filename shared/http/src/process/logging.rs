@@ -12,6 +12,8 @@ use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
@@ -83,10 +85,19 @@ where
             lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
         }
         // The default asks `NO_COLOR`.
-        Format::Text if terminal => lines.with_target(false).boxed(),
-        Format::Text => lines.with_target(false).with_ansi(false).boxed(),
+        Format::Text if terminal => lines.with_target(false).with_timer(TimeOfDay).boxed(),
+        Format::Text => lines.with_target(false).with_timer(TimeOfDay).with_ansi(false).boxed(),
     };
     Registry::default().with(lines.with_filter(filter))
+}
+
+/// The time of day in UTC, to the millisecond: who reads text as it comes knows which day it is.
+struct TimeOfDay;
+
+impl FormatTime for TimeOfDay {
+    fn format_time(&self, to: &mut Writer<'_>) -> fmt::Result {
+        write!(to, "{}", jiff::Timestamp::now().strftime("%H:%M:%S%.3f"))
+    }
 }
 
 impl Level {
