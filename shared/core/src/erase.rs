@@ -58,8 +58,8 @@ pub async fn erase(host: &Host, app: &App, asked: Asked) -> Result<Erased> {
         let plan = match plan(host, app, asked, attempt == 0).await? {
             Plan::Swap(plan) => plan,
             // An earlier swap of ours landed, though its answer was lost: go on with the clean-up.
-            Plan::Swapped(staged) => {
-                clean_up(host, app, staged).await;
+            Plan::Swapped(erased) => {
+                clean_up(host, app, erased).await;
                 return Ok(Erased::Gone);
             }
             Plan::Not(erased) => return Ok(erased),
@@ -67,7 +67,7 @@ pub async fn erase(host: &Host, app: &App, asked: Asked) -> Result<Erased> {
         let bytes = base::write_empty(host, plan.ledger).await?;
         match host.store.replace(app, bytes, plan.version.as_ref()).await {
             Ok(_) => {
-                clean_up(host, app, plan.staged).await;
+                clean_up(host, app, plan.erased).await;
                 return Ok(Erased::Gone);
             }
             // Refused or unknown: never assume, start again from the listing.
@@ -88,8 +88,8 @@ pub async fn erase(host: &Host, app: &App, asked: Asked) -> Result<Erased> {
 
 enum Plan {
     Swap(Swap),
-    /// Nothing is left to swap; these may still be staged.
-    Swapped(BTreeSet<Id>),
+    /// An earlier swap has landed; these it erased, and they may still be staged.
+    Swapped(Remains),
     Not(Erased),
 }
 
@@ -97,16 +97,28 @@ enum Plan {
 struct Swap {
     ledger: Ledger,
     version: Option<Version>,
+    erased: Remains,
+}
+
+/// What is left of erased uploads. What was staged or set aside since is none of a deletion's business.
+#[derive(Default)]
+struct Remains {
     staged: BTreeSet<Id>,
+    rejected: BTreeSet<Id>,
 }
 
 async fn plan(host: &Host, app: &App, asked: Asked, first: bool) -> Result<Plan> {
+    // Before the listing: a deletion that another server was asked for since may have to erase more than is listed
+    // here, and must not find a mark that says it is done.
+    let now = host.clock.now();
     let staged = host.store.staged_ids(app).await?;
     let rejected = host.store.rejected_ids(app).await?;
     let (base, version) = base::read_to_replace(host, app).await?;
-    let now = host.clock.now();
     let mut ledger = base.ledger;
-    let nothing = |erased| if first { Plan::Not(erased) } else { Plan::Swapped(staged.clone()) };
+    // On a later pass an earlier swap of ours has landed, and its ledger names what it erased.
+    let named = |ids: &BTreeSet<Id>| ids.intersection(&ledger.decided).cloned().collect();
+    let landed = Remains { staged: named(&staged), rejected: named(&rejected) };
+    let nothing = |outcome| if first { Plan::Not(outcome) } else { Plan::Swapped(landed) };
     match asked {
         Asked::ByRequest => {
             if base.profile.is_none() && staged.is_empty() {
@@ -123,16 +135,16 @@ async fn plan(host: &Host, app: &App, asked: Asked, first: bool) -> Result<Plan>
     }
     ledger.decided.extend(staged.iter().cloned());
     // One that is older than the grace time cannot be sent again.
-    ledger.decided.extend(rejected.into_iter().filter(|id| since(id.time(), now) <= GRACE));
-    Ok(Plan::Swap(Swap { ledger, version, staged }))
+    ledger.decided.extend(rejected.iter().filter(|id| since(id.time(), now) <= GRACE).cloned());
+    Ok(Plan::Swap(Swap { ledger, version, erased: Remains { staged, rejected } }))
 }
 
 /// Removes what the empty base names already: whatever is left behind here, the worker finds decided.
-async fn clean_up(host: &Host, app: &App, staged: BTreeSet<Id>) {
-    for (id, error) in host.store.unstage_all(app, staged).await {
+async fn clean_up(host: &Host, app: &App, erased: Remains) {
+    for (id, error) in host.store.unstage_all(app, erased.staged).await {
         tracing::warn!(app = %app, profile.id = %id, error = error.chain(), "a staged upload of a deleted profile stays until the next sweep");
     }
-    if let Err(error) = host.store.clear_rejected(app).await {
-        tracing::warn!(app = %app, error = error.chain(), "rejected uploads of a deleted profile stay until they age out");
+    for (id, error) in host.store.unreject_all(app, erased.rejected).await {
+        tracing::warn!(app = %app, profile.id = %id, error = error.chain(), "a rejected upload of a deleted profile stays until it ages out");
     }
 }

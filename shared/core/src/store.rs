@@ -177,18 +177,6 @@ impl ProfileStore {
         self.unstage(app, id).await
     }
 
-    /// Removes everything of `app` that was set aside.
-    pub async fn clear_rejected(&self, app: &App) -> Result<()> {
-        let prefix = Key::rejected_prefix(app);
-        let entries = self.blobs.list(&prefix, None);
-        entries
-            .map(|entry| async { self.blobs.delete(&entry?.key).await })
-            .buffer_unordered(REMOVED_AT_ONCE)
-            .try_collect::<()>()
-            .await
-            .map_err(|error| stored(error, format_args!("deleting {prefix}")))
-    }
-
     /// Removes staged uploads, several at a time, and gives those that could not be removed.
     pub async fn unstage_all(&self, app: &App, ids: impl IntoIterator<Item = Id>) -> Vec<(Id, Error)> {
         stream::iter(ids.into_iter().collect::<Vec<_>>())
@@ -197,6 +185,21 @@ impl ProfileStore {
             .filter_map(async |failed| failed)
             .collect()
             .await
+    }
+
+    /// Removes uploads that were set aside, and their reasons, and gives those that could not be removed.
+    pub async fn unreject_all(&self, app: &App, ids: impl IntoIterator<Item = Id>) -> Vec<(Id, Error)> {
+        stream::iter(ids.into_iter().collect::<Vec<_>>())
+            .map(|id| async move { self.unreject(app, &id).await.err().map(|error| (id, error)) })
+            .buffer_unordered(REMOVED_AT_ONCE)
+            .filter_map(async |failed| failed)
+            .collect()
+            .await
+    }
+
+    async fn unreject(&self, app: &App, id: &Id) -> Result<()> {
+        self.remove(&Key::reason(app, id)).await?;
+        self.remove(&Key::rejected(app, id)).await
     }
 
     /// Removes one object. Gone already is fine.

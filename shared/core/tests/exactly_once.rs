@@ -25,6 +25,7 @@ mod sim {
     pub(crate) mod chance;
     pub(crate) mod clock;
     pub(crate) mod executor;
+    pub(crate) mod focus;
     pub(crate) mod history;
     pub(crate) mod hunt;
     pub(crate) mod mutants;
@@ -36,13 +37,20 @@ mod sim {
 
 use std::thread::available_parallelism;
 
+use sim::focus;
 use sim::history::Wrong;
 use sim::hunt::{hunt, told, variable};
-use sim::mutants::{Mutant, focus};
+use sim::mutants::Mutant;
+use sim::plan::Plan;
 use sim::run::{Setting, run};
 
 /// Seeds that a plain test run takes: about 20 seconds of two cores.
 const SEEDS: u64 = 10_000;
+
+/// Seeds for each of the plans that go where it is narrow.
+const NARROW_SEEDS: u64 = 1000;
+
+type Focus = fn(&mut Plan);
 
 /// What these seeds must have reached, or they prove nothing.
 const REACHED: &[&str] = &[
@@ -85,6 +93,26 @@ fn every_promise_holds() {
         for what in REACHED {
             let times = hunt.counts.get(what).copied().unwrap_or_default();
             assert!(times >= 100, "{what}: only {times} times");
+        }
+    }
+}
+
+#[test]
+fn every_promise_holds_where_it_is_narrow() {
+    let plans: [(&str, Focus); 6] = [
+        ("two_workers_hours_apart", focus::two_workers_hours_apart),
+        ("uploads_hours_apart", focus::uploads_hours_apart),
+        ("two_deletions_one_mark", focus::two_deletions_one_mark),
+        ("deletion_races_the_first_merge", focus::deletion_races_the_first_merge),
+        ("set_aside_and_deleted", focus::set_aside_and_deleted),
+        ("idle_and_mixed", focus::idle_and_mixed),
+    ];
+    for (name, focus) in plans {
+        let setting = Setting { focus: Some(focus), ..Setting::default() };
+        let hunt = hunt(setting, NARROW_SEEDS, available_parallelism().map_or(2, usize::from));
+        println!("{name}: {} seeds, {} steps in {:.1?}", hunt.seeds, hunt.steps, hunt.took);
+        if let Some(seed) = hunt.found {
+            panic!("{}\nseed {seed} of the plans {name}", told(seed, setting));
         }
     }
 }
@@ -169,7 +197,7 @@ fn no_unique_comment_where_versions_are_hashes() {
     let setting = without(Mutant::NoUniqueComment);
     breaks(Wrong::SameBytes, 500, setting);
     let (focus, overlooked): (_, &[Wrong]) =
-        (Some(focus::two_deletions_one_mark as fn(&mut _)), &[Wrong::SameBytes]);
+        (Some(focus::two_deletions_one_mark as Focus), &[Wrong::SameBytes]);
     breaks(Wrong::Back, 10_000, Setting { focus, overlooked, ..setting });
 }
 

@@ -1,106 +1,45 @@
 //! The server and the worker over the memory ports, with real profiles: what each verb does when all goes well, and
-//! what becomes of what does not fit.
+//! what becomes of what does not fit. The files under `pipeline/` take one subject each, most of them about what goes
+//! wrong.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it expected by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "all of it is test code, outside of the test functions too"
+)]
+
+mod pipeline {
+    pub(crate) mod house;
+
+    mod adversity;
+    mod bus;
+    mod delete;
+    mod download;
+    mod faults;
+    mod ledger;
+    mod limits;
+    mod pull;
+    mod sweep;
+}
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use autopgo_core::api::Form;
-use autopgo_core::app::App;
-use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::Kind;
-use autopgo_core::event::{Envelope, Event};
-use autopgo_core::host::Host;
+use autopgo_core::event::Event;
 use autopgo_core::key::{Id, Key, Place};
-use autopgo_core::ledger::Ledger;
 use autopgo_core::limits::Limits;
-use autopgo_core::memory::blobs::MemoryBlobs;
-use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
-use autopgo_core::port::blobs::{Blobs, When};
-use autopgo_core::port::bus::Subscription;
-use autopgo_core::port::cpu::Inline;
+use autopgo_core::port::blobs::Blobs;
 use autopgo_core::rules::Rules;
-use autopgo_core::server::{Downloaded, Server};
-use autopgo_core::worker::{Options, Worker};
-use autopgo_pprof::{Edges, Profile};
+use autopgo_core::server::Downloaded;
+use autopgo_core::worker::Options;
+use autopgo_pprof::Profile;
 use bytes::Bytes;
-use futures_util::TryStreamExt;
-use jiff::Timestamp;
 
-/// One process: both verbs over the same memory.
-struct House {
-    blobs: Arc<MemoryBlobs>,
-    bus: Arc<MemoryBus>,
-    host: Host,
-    server: Server,
-    worker: Worker,
-}
-
-impl House {
-    fn new() -> Self {
-        Self::with(Limits::default(), Options::default())
-    }
-
-    fn with(limits: Limits, options: Options) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(System);
-        let blobs = Arc::new(MemoryBlobs::new(Arc::clone(&clock)));
-        let bus = Arc::new(MemoryBus::new(Arc::clone(&clock), ACK_DEADLINE));
-        let host = Host::new(blobs.clone(), bus.clone(), clock, Arc::new(Inline), limits);
-        let (server, worker) = (Server::new(host.clone()), Worker::new(host.clone(), options));
-        Self { blobs, bus, host, server, worker }
-    }
-
-    /// Handles messages until none is left.
-    async fn settle(&self) {
-        while let Ok(batch) = tokio::time::timeout(Duration::from_millis(50), self.bus.receive(100)).await {
-            let batch = batch.expect("received");
-            let bodies: Vec<Bytes> = batch.iter().map(|delivery| delivery.body.clone()).collect();
-            for (delivery, outcome) in batch.iter().zip(self.worker.handle(&bodies).await) {
-                assert!(outcome.is_done(), "{outcome:?}");
-                self.bus.ack(delivery).await.expect("acked");
-            }
-        }
-    }
-
-    async fn keys(&self) -> Vec<String> {
-        let entries: Vec<_> = self.blobs.list("", None).try_collect().await.expect("listed");
-        entries.into_iter().map(|entry| entry.key).collect()
-    }
-
-    async fn base(&self, app: &App) -> (Profile, Ledger) {
-        let object = self.host.store.base(app).await.expect("read").expect("a base");
-        let mut profile = Profile::parse(&object.bytes, &Limits::default().base()).expect("a profile");
-        let ledger = Ledger::take(&mut profile);
-        (profile, ledger)
-    }
-
-    async fn download(&self, app: &App, form: Form) -> Result<(Profile, String), Kind> {
-        match self.server.download(app, form, &|_| false).await {
-            Ok(Downloaded::Profile(download)) => {
-                let profile = Profile::parse(&download.bytes, &Limits::default().base()).expect("a profile");
-                Ok((profile, download.etag))
-            }
-            Ok(Downloaded::Unchanged { .. }) => panic!("nothing was known"),
-            Err(error) => Err(error.kind()),
-        }
-    }
-
-    /// Puts bytes into staging as a Go server does, and gives the event that it would publish.
-    async fn stage_as_go(&self, app: &App, nanoseconds: i128, bytes: Bytes) -> Envelope {
-        let id = Id::parse(&format!("{nanoseconds:019}")).expect("an id");
-        self.blobs.write(&Key::staged(app, &id).to_string(), bytes, When::Always).await.expect("written");
-        Envelope::new(Event::Uploaded { app: app.clone(), id }, &System)
-    }
-
-    async fn handle(&self, envelope: &Envelope) -> bool {
-        self.worker
-            .handle(&[envelope.message().body])
-            .await
-            .iter()
-            .all(autopgo_core::worker::Outcome::is_done)
-    }
-}
+use pipeline::house::profile::{fixture, identity, merged, parse};
+use pipeline::house::store::Op;
+use pipeline::house::{House, app, handed_back};
 
 /// A host may run any verb on any thread.
 #[test]
@@ -115,28 +54,6 @@ fn every_verb_can_be_spawned() {
     spawnable(house.worker.sweep(Duration::ZERO, &|| false));
     let stop = tokio_util::sync::CancellationToken::new();
     spawnable(autopgo_core::worker::pull(&house.worker, &*house.bus, stop));
-}
-
-fn app(name: &str) -> App {
-    App::parse(name).expect("a good name")
-}
-
-fn fixture(name: &str) -> Bytes {
-    let path = format!("{}/../../tests/fixtures/profiles/{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}")).into()
-}
-
-fn parse(bytes: &[u8]) -> Profile {
-    Profile::parse(bytes, &autopgo_pprof::Limits::default()).expect("a profile")
-}
-
-fn merged(names: &[&str]) -> Profile {
-    let parts: Vec<Profile> = names.iter().map(|name| parse(&fixture(name))).collect();
-    autopgo_pprof::merge(&parts.iter().collect::<Vec<_>>()).expect("merged")
-}
-
-fn identity(profile: &Profile) -> String {
-    Edges::of(profile).expect("edges").identity().to_string()
 }
 
 #[tokio::test]
@@ -177,18 +94,14 @@ async fn a_batch_of_uploads_is_one_write() {
     for _ in 0..5 {
         house.server.upload(&app, fixture("hello-app/b-1.pprof"), None).await.expect("staged");
     }
-    let batch = house.bus.receive(100).await.expect("received");
-    let bodies: Vec<Bytes> = batch.iter().map(|delivery| delivery.body.clone()).collect();
-    let before = house.blobs.write("probe", Bytes::new(), When::Always).await.expect("written");
-    assert!(house.worker.handle(&bodies).await.iter().all(autopgo_core::worker::Outcome::is_done));
-    let after = house.blobs.write("probe", Bytes::new(), When::Always).await.expect("written");
-    let count =
-        |version: &autopgo_core::port::blobs::Version| version.as_str().parse::<u64>().expect("a counter");
-    assert_eq!(count(&after) - count(&before), 2, "one write of the base between the two probes");
+    let bodies: Vec<Bytes> = house.receive().await.into_iter().map(|delivery| delivery.body).collect();
+    assert_eq!(bodies.len(), 5);
+    assert!(handed_back(&house.worker.handle(&bodies).await).is_empty());
+    assert_eq!(house.blobs.calls(Op::Write, "default.pgo"), 1);
 
     // The same batch again changes nothing.
     let (profile, _) = house.base(&app).await;
-    assert!(house.worker.handle(&bodies).await.iter().all(autopgo_core::worker::Outcome::is_done));
+    assert!(handed_back(&house.worker.handle(&bodies).await).is_empty());
     assert_eq!(house.base(&app).await.0.totals(), profile.totals());
 }
 
@@ -196,7 +109,7 @@ async fn a_batch_of_uploads_is_one_write() {
 async fn a_retry_under_one_key_is_one_upload() {
     let house = House::new();
     let app = app("hello");
-    let key = uuid::Uuid::now_v7().to_string();
+    let key = house.idempotency_key();
     let body = fixture("hello-app/a-1.pprof");
     let first = house.server.upload(&app, body.clone(), Some(&key)).await.expect("staged");
     assert_eq!(house.server.upload(&app, body.clone(), Some(&key)).await.expect("staged"), first);
@@ -230,10 +143,9 @@ async fn what_a_go_server_staged_and_cannot_be_merged_is_set_aside_with_its_reas
     let app = app("hello");
     house.server.upload(&app, fixture("hello-app/a-1.pprof"), None).await.expect("staged");
     house.settle().await;
-    let time = Timestamp::now().as_nanosecond();
-    for (offset, bytes) in [(1, fixture("hello-app/a-heap.pprof")), (2, Bytes::from_static(b"rubbish"))] {
-        let envelope = house.stage_as_go(&app, time + offset, bytes).await;
-        assert!(house.handle(&envelope).await);
+    for bytes in [fixture("hello-app/a-heap.pprof"), Bytes::from_static(b"rubbish")] {
+        let id = house.stage_as_go(&app, bytes);
+        assert!(handed_back(&house.handle_uploads(&app, &[id]).await).is_empty());
     }
     let keys = house.keys().await;
     assert_eq!(keys.len(), 5, "{keys:?}");
@@ -247,14 +159,14 @@ async fn what_a_go_server_staged_and_cannot_be_merged_is_set_aside_with_its_reas
 async fn a_go_upload_cannot_forge_the_ledger() {
     let house = House::new();
     let app = app("hello");
-    let victim = Id::fresh(&System);
+    let victim = Id::fresh(&*house.clock);
     let mut forged = parse(&fixture("hello-app/a-1.pprof"));
     forged.set_comments([
         format!("autopgo:merged:{victim}"),
         "autopgo:deleted:2999-01-01T00:00:00Z".to_owned(),
     ]);
-    let envelope = house.stage_as_go(&app, Timestamp::now().as_nanosecond(), forged.write().into()).await;
-    assert!(house.handle(&envelope).await);
+    let id = house.stage_as_go(&app, forged.write());
+    assert!(handed_back(&house.handle_uploads(&app, &[id]).await).is_empty());
     let (_, ledger) = house.base(&app).await;
     assert_eq!(ledger.deleted, None);
     assert!(!ledger.decided.contains(&victim) && ledger.decided.len() == 1);
@@ -268,8 +180,8 @@ async fn a_deletion_is_for_good_and_what_follows_starts_afresh() {
     house.server.upload(&app, fixture("hello-app/a-1.pprof"), None).await.expect("staged");
     house.settle().await;
     house.server.upload(&app, fixture("hello-app/a-2.pprof"), None).await.expect("staged");
-    let rejected = Key::rejected(&app, &Id::fresh(&System)).to_string();
-    house.blobs.write(&rejected, Bytes::new(), When::Always).await.expect("written");
+    let rejected = Key::rejected(&app, &Id::fresh(&*house.clock)).to_string();
+    house.blobs.put(&rejected, Bytes::new());
 
     house.server.delete(&app).await.expect("deleted");
     assert_eq!(house.keys().await, ["hello/default.pgo"]);
@@ -292,39 +204,13 @@ async fn a_go_servers_deletion_is_applied_once() {
     let app = app("hello");
     house.server.upload(&app, fixture("hello-app/a-1.pprof"), None).await.expect("staged");
     house.settle().await;
-    let deleted = Envelope::new(Event::Deleted { app: app.clone(), cleared: false }, &System);
-    assert!(house.handle(&deleted).await);
+    let deleted = house.body(Event::Deleted { app: app.clone(), cleared: false });
+    assert!(handed_back(&house.worker.handle(std::slice::from_ref(&deleted)).await).is_empty());
     assert_eq!(house.download(&app, Form::Full).await.expect_err("deleted"), Kind::NotFound);
     house.server.upload(&app, fixture("hello-app/a-2.pprof"), None).await.expect("staged");
     house.settle().await;
-    assert!(house.handle(&deleted).await);
+    assert!(handed_back(&house.worker.handle(std::slice::from_ref(&deleted)).await).is_empty());
     assert_eq!(house.base(&app).await.0.totals(), parse(&fixture("hello-app/a-2.pprof")).totals());
-}
-
-#[tokio::test]
-async fn the_sweep_finds_what_no_event_told_of() {
-    let house = House::new();
-    let app = app("hello");
-    house.server.upload(&app, fixture("hello-app/a-1.pprof"), None).await.expect("staged");
-    let young = house.worker.sweep(Duration::from_secs(3600), &|| false).await.expect("swept");
-    assert_eq!(young.merged, 0, "it is not old enough");
-    let stopped = house.worker.sweep(Duration::ZERO, &|| true).await.expect("swept");
-    assert_eq!((stopped.merged, stopped.unfinished), (0, true));
-    let swept = house.worker.sweep(Duration::ZERO, &|| false).await.expect("swept");
-    assert_eq!((swept.merged, swept.failed, swept.unfinished), (1, 0, false));
-    assert_eq!(house.keys().await, ["hello/default.pgo"]);
-}
-
-#[tokio::test]
-async fn the_sweep_ages_out_what_was_rejected_long_ago() {
-    let house = House::new();
-    let old = Id::parse("1000000000000000000-00000000").expect("an id");
-    for key in [Key::rejected(&app("hello"), &old), Key::reason(&app("hello"), &old)] {
-        house.blobs.write(&key.to_string(), Bytes::new(), When::Always).await.expect("written");
-    }
-    // By its name it is old, by the store's clock it is not: the younger age counts.
-    assert_eq!(house.worker.sweep(Duration::ZERO, &|| false).await.expect("swept").aged_out, 0);
-    assert_eq!(house.keys().await.len(), 2);
 }
 
 #[tokio::test]
@@ -385,15 +271,10 @@ async fn a_base_past_its_limit_is_compacted_rather_than_lost() {
 async fn a_base_that_is_no_profile_keeps_its_uploads_and_can_be_deleted() {
     let house = House::new();
     let app = app("hello");
-    house
-        .blobs
-        .write("hello/default.pgo", Bytes::from_static(b"rubbish"), When::Always)
-        .await
-        .expect("written");
+    house.blobs.put("hello/default.pgo", "rubbish");
     house.server.upload(&app, fixture("hello-app/a-1.pprof"), None).await.expect("staged");
-    let batch = house.bus.receive(1).await.expect("received");
-    let outcomes = house.worker.handle(&[batch[0].body.clone()]).await;
-    assert!(!outcomes[0].is_done());
+    let batch = house.receive().await;
+    assert_eq!(handed_back(&house.worker.handle(&[batch[0].body.clone()]).await), [0]);
     assert_eq!(house.keys().await.len(), 2);
     house.server.delete(&app).await.expect("deleted");
     house.server.upload(&app, fixture("hello-app/a-2.pprof"), None).await.expect("staged");
@@ -414,7 +295,7 @@ async fn absurd_values_are_refused_and_a_full_base_sets_aside() {
     assert!(error.kind() == Kind::Unusable && error.what().contains("far beyond any CPU profile"), "{error}");
 
     // A base that somebody else filled so far has no room for many more.
-    house.blobs.write("hello/default.pgo", profile.write().into(), When::Always).await.expect("written");
+    house.blobs.put("hello/default.pgo", profile.write());
     let mut large = parse(&fixture("hello-app/a-1.pprof"));
     while large.totals().iter().all(|total| *total <= i128::from(i64::MAX) / 2100) {
         large = double(&large);
@@ -437,12 +318,12 @@ async fn messages_that_are_none_of_ours_are_done() {
     let bodies = [
         Bytes::from_static(b"rubbish"),
         Bytes::from_static(br#"{"type":"somebody.elses"}"#),
-        Envelope::new(Event::Uploaded { app: app("gone"), id: Id::fresh(&System) }, &System).message().body,
-        Envelope::new(Event::Merged { app: app("gone"), id: Id::fresh(&System) }, &System).message().body,
-        Envelope::new(Event::Deleted { app: app("gone"), cleared: true }, &System).message().body,
+        house.body(Event::Uploaded { app: app("gone"), id: Id::fresh(&*house.clock) }),
+        house.body(Event::Merged { app: app("gone"), id: Id::fresh(&*house.clock) }),
+        house.body(Event::Deleted { app: app("gone"), cleared: true }),
     ];
     let outcomes = house.worker.handle(&bodies).await;
     assert_eq!(outcomes.len(), bodies.len());
-    assert!(outcomes.iter().all(autopgo_core::worker::Outcome::is_done));
+    assert!(handed_back(&outcomes).is_empty());
     assert!(house.keys().await.is_empty());
 }

@@ -61,23 +61,16 @@ impl Fold {
     ///
     /// # Errors
     /// `TooLarge` if the base by itself is over its limits, even when compacted.
-    pub(super) fn run(&self, base: Option<Profile>, uploads: Vec<(Id, Bytes)>) -> Result<Folded> {
-        let mut parts: Vec<Profile> = Vec::with_capacity(uploads.len() + 1);
-        parts.extend(base);
-        let bases = parts.len();
-        let mut sums = Sums::of(parts.first());
+    pub(super) fn run(&self, base: Option<&Profile>, uploads: Vec<(Id, Bytes)>) -> Result<Folded> {
         let (mut merged, mut rejected, mut left) = (Vec::new(), Vec::new(), Vec::new());
+        let mut usable = Vec::with_capacity(uploads.len());
         let mut unpacked = 0;
         let mut uploads = uploads.into_iter();
         for (id, bytes) in uploads.by_ref() {
-            let upload = self
-                .usable(&bytes)
-                .and_then(|upload| self.fitting(upload, parts.first(), &mut sums, bases > 0));
-            match upload {
+            match self.usable(&bytes) {
                 Ok(upload) => {
                     unpacked += upload.heap_bytes();
-                    parts.push(upload);
-                    merged.push(id);
+                    usable.push((id, upload));
                 }
                 Err(error) => rejected.push((id, Reason { message: error.what().to_owned() })),
             }
@@ -87,8 +80,20 @@ impl Fold {
         }
         left.extend(uploads.map(|(id, _)| id));
 
+        let verdicts = self.verdicts(base, &usable);
+        let mut parts: Vec<Option<Profile>> = Vec::with_capacity(usable.len());
+        for ((id, upload), verdict) in usable.into_iter().zip(verdicts) {
+            match verdict {
+                Ok(adds) => {
+                    parts.push(Some(upload).filter(|_| adds));
+                    merged.push(id);
+                }
+                Err(error) => rejected.push((id, Reason { message: error.what().to_owned() })),
+            }
+        }
+
         while !merged.is_empty() {
-            let problem = match self.whole(&parts)? {
+            let problem = match self.whole(base, &parts)? {
                 Ok((whole, squeezed)) => {
                     return Ok(Folded { write: Some(Unwritten(whole)), merged, rejected, left, squeezed });
                 }
@@ -99,10 +104,10 @@ impl Fold {
             if merged.len() > 1 {
                 let half = merged.len() / 2;
                 left.extend(merged.split_off(half));
-                parts.truncate(bases + half);
+                parts.truncate(half);
                 continue;
             }
-            if bases > 0 && self.whole(&parts[..bases])?.is_err() {
+            if base.is_some() && self.whole(base, &[])?.is_err() {
                 return Err(Error::new(
                     Kind::TooLarge,
                     format!(
@@ -118,10 +123,43 @@ impl Fold {
         Ok(Folded { write: None, merged, rejected, left, squeezed: false })
     }
 
-    /// The base made of `parts` and whether it had to be compacted, or why it is too large even then.
-    fn whole(&self, parts: &[Profile]) -> Result<Result<(Profile, bool), autopgo_pprof::Error>> {
+    /// For each upload whether it adds something to the base, or why it does not fit.
+    ///
+    /// What binds the sample types is the base, or the first upload that has samples. One without any, of a service
+    /// that did nothing, has nothing to add where it does not fit, and binds nobody.
+    fn verdicts(&self, base: Option<&Profile>, uploads: &[(Id, Profile)]) -> Vec<Result<bool>> {
+        let busy = uploads.iter().map(|(_, upload)| upload).find(|upload| !is_idle(upload));
+        let binding = base.or(busy).or(uploads.first().map(|(_, upload)| upload));
+        let mut sums = Sums::of(base);
+        let verdict = |(_, upload): &(Id, Profile)| {
+            if let Some(misfit) = binding.and_then(|binding| compatible(binding, upload).err()) {
+                return if is_idle(upload) { Ok(false) } else { Err(self.misfit(base.is_some(), &misfit)) };
+            }
+            sums.add(upload).map(|()| true)
+        };
+        uploads.iter().map(verdict).collect()
+    }
+
+    fn misfit(&self, had_base: bool, why: &autopgo_pprof::Error) -> Error {
+        let whose = if had_base { "the base profile" } else { "an upload merged before it" };
+        let app = &self.app;
+        Error::new(
+            Kind::Unusable,
+            format!(
+                "it does not fit {whose} ({why}); if the base is the wrong one, delete it with `autopgo delete {app}` and upload again"
+            ),
+        )
+    }
+
+    /// The base made of all of them and whether it had to be compacted, or why it is too large even then.
+    fn whole(
+        &self,
+        base: Option<&Profile>,
+        parts: &[Option<Profile>],
+    ) -> Result<Result<(Profile, bool), autopgo_pprof::Error>> {
         let limits = self.limits.base_data();
-        let mut whole = merge(&parts.iter().collect::<Vec<_>>())?;
+        let parts: Vec<&Profile> = base.into_iter().chain(parts.iter().flatten()).collect();
+        let mut whole = if parts.is_empty() { Profile::empty_cpu() } else { merge(&parts)? };
         if self.compact {
             whole = self.compacted(&whole)?;
             return Ok(whole.fits(&limits).map(|()| (whole, false)));
@@ -151,27 +189,11 @@ impl Fold {
         }
         Ok(upload)
     }
+}
 
-    /// Checks that `upload` can be added to what there is.
-    fn fitting(
-        &self,
-        upload: Profile,
-        first: Option<&Profile>,
-        sums: &mut Sums,
-        had_base: bool,
-    ) -> Result<Profile> {
-        if let Some(first) = first {
-            compatible(first, &upload).map_err(|error| {
-                let whose = if had_base { "the base profile" } else { "an upload merged before it" };
-                Error::new(
-                    Kind::Unusable,
-                    format!("it does not fit {whose} ({error}); if the base is the wrong one, delete it with `autopgo delete {}` and upload again", self.app),
-                )
-            })?;
-        }
-        sums.add(&upload)?;
-        Ok(upload)
-    }
+/// Whether it has no sample that says anything.
+fn is_idle(profile: &Profile) -> bool {
+    profile.totals().iter().all(|total| *total == 0)
 }
 
 /// The sum of each value over a whole base: pprof adds 64-bit integers without a check, and one upload with absurd

@@ -3,7 +3,6 @@
 //! shortest way there, was first found with a model checker.
 
 mod bytes;
-pub(crate) mod focus;
 mod order;
 mod outcome;
 

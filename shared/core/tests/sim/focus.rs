@@ -1,5 +1,6 @@
-//! Plans for the mutants whose harm takes many steps in one order, some of them hours apart: few actors, no fault but
-//! the one that is needed, tasks that stand still for long, and time that jumps. What happens is still left to chance.
+//! Plans for what takes many steps in one order, some of them hours apart: few actors, no fault but the one that is
+//! needed, tasks that stand still for long. What happens is still left to chance. Each of them once showed the harm
+//! that a missing rule does.
 
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ pub(crate) fn two_deletions_one_mark(plan: &mut Plan) {
 /// An application is deleted while its first upload is being merged.
 pub(crate) fn deletion_races_the_first_merge(plan: &mut Plan) {
     *plan = Plan {
-        pace: Pace { policy: Policy::Priorities { change: 100 }, freezes: 0, ..HOURS },
+        pace: Pace { policy: Policy::Priorities { change: 100 }, overlaps: 100, freezes: 0, ..HOURS },
         steps: 100,
         faults: Faults::default(),
         apps: 1,
@@ -92,6 +93,44 @@ pub(crate) fn deletion_races_the_first_merge(plan: &mut Plan) {
         sweep_after: Duration::ZERO,
         spread: Duration::from_secs(10),
         idle: 0,
+        ..plan.clone()
+    };
+}
+
+/// Uploads of two kinds are set aside and land a second time, while the application is deleted again and again.
+pub(crate) fn set_aside_and_deleted(plan: &mut Plan) {
+    *plan = Plan {
+        pace: Pace { overlaps: 300, freezes: 5, most: Duration::from_secs(60), ..HOURS },
+        steps: 200,
+        faults: Faults { second_put: 600, ..Faults::default() },
+        skew: Duration::ZERO,
+        apps: 1,
+        workers: 2,
+        consumers: 1,
+        uploads: 3,
+        go_uploads: 1,
+        deletes: 3,
+        go_deletes: 1,
+        spread: Duration::from_secs(5),
+        wall: 500,
+        idle: 0,
+        garbage: 600,
+        ..plan.clone()
+    };
+}
+
+/// Idle services and busy ones of two kinds, and nothing is deleted: a base keeps its kind.
+pub(crate) fn idle_and_mixed(plan: &mut Plan) {
+    *plan = Plan {
+        steps: plan.steps.min(150),
+        uploads: 5,
+        go_uploads: 0,
+        deletes: 0,
+        go_deletes: 0,
+        spread: Duration::ZERO,
+        batch: 10,
+        wall: 400,
+        idle: 400,
         ..plan.clone()
     };
 }

@@ -1,0 +1,116 @@
+//! A bus in memory that can be dead at either end, and keeps a record of what was asked of it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use autopgo_core::clock::Clock;
+use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
+use autopgo_core::port::bus::{Delivery, Message, Subscription, Topic};
+use jiff::Timestamp;
+
+/// How publishing goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Works,
+    Refuses,
+    Hangs,
+}
+
+/// A bus with a mood.
+pub(crate) struct Moody {
+    memory: MemoryBus,
+    clock: Arc<dyn Clock>,
+    mood: Mutex<Mood>,
+    deaf: AtomicUsize,
+    published: AtomicUsize,
+    received: Mutex<Vec<Timestamp>>,
+    settled: Mutex<Vec<(Delivery, bool)>>,
+}
+
+impl Moody {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            memory: MemoryBus::new(Arc::clone(&clock), ACK_DEADLINE),
+            clock,
+            mood: Mutex::new(Mood::Works),
+            deaf: AtomicUsize::new(0),
+            published: AtomicUsize::new(0),
+            received: Mutex::default(),
+            settled: Mutex::default(),
+        }
+    }
+
+    /// How publishing goes from now on.
+    pub(crate) fn be(&self, mood: Mood) {
+        *self.mood.lock().expect("no panic") = mood;
+    }
+
+    /// The next `times` that somebody wants to receive fail.
+    pub(crate) fn fail_receiving(&self, times: usize) {
+        self.deaf.store(times, Ordering::Relaxed);
+    }
+
+    /// How often somebody tried to publish.
+    pub(crate) fn published(&self) -> usize {
+        self.published.load(Ordering::Relaxed)
+    }
+
+    /// When somebody wanted to receive.
+    pub(crate) fn received(&self) -> Vec<Timestamp> {
+        self.received.lock().expect("no panic").clone()
+    }
+
+    /// What was settled, and whether it was done.
+    pub(crate) fn settled(&self) -> Vec<(Delivery, bool)> {
+        self.settled.lock().expect("no panic").clone()
+    }
+
+    fn note(&self, delivery: &Delivery, done: bool) {
+        self.settled.lock().expect("no panic").push((delivery.clone(), done));
+    }
+}
+
+#[async_trait]
+impl Topic for Moody {
+    async fn publish(&self, message: Message) -> Result<()> {
+        self.published.fetch_add(1, Ordering::Relaxed);
+        let mood = *self.mood.lock().expect("no panic");
+        match mood {
+            Mood::Works => self.memory.publish(message).await,
+            Mood::Refuses => Err(Error::new(Kind::Unavailable, "the bus is down")),
+            Mood::Hangs => std::future::pending().await,
+        }
+    }
+
+    async fn check(&self) -> Result<()> {
+        Topic::check(&self.memory).await
+    }
+}
+
+#[async_trait]
+impl Subscription for Moody {
+    async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
+        self.received.lock().expect("no panic").push(self.clock.now());
+        let deaf = self.deaf.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if deaf.is_ok() {
+            return Err(Error::new(Kind::Unavailable, "the bus is down"));
+        }
+        Subscription::receive(&self.memory, max).await
+    }
+
+    async fn ack(&self, delivery: &Delivery) -> Result<()> {
+        self.note(delivery, true);
+        Subscription::ack(&self.memory, delivery).await
+    }
+
+    async fn nack(&self, delivery: &Delivery) -> Result<()> {
+        self.note(delivery, false);
+        Subscription::nack(&self.memory, delivery).await
+    }
+
+    async fn check(&self) -> Result<()> {
+        Subscription::check(&self.memory).await
+    }
+}

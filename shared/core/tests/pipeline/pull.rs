@@ -1,0 +1,142 @@
+//! The loop of hosts that poll a bus: it ends at once but leaves nothing half done, and does not spin while nothing works.
+
+use std::time::Duration;
+
+use autopgo_core::clock::{Clock, since};
+use autopgo_core::error::Kind;
+use autopgo_core::event::{Decoded, Envelope, Event};
+use autopgo_core::key::Id;
+use autopgo_core::limits::Limits;
+use autopgo_core::worker::pull;
+use futures_util::future::join;
+use tokio_util::sync::CancellationToken;
+
+use super::house::store::Op;
+use super::house::{House, app};
+
+/// Pulls for `time`; how long it took to end.
+fn pull_for(house: &House, time: Duration) -> Duration {
+    let stop = CancellationToken::new();
+    let stopping = async {
+        house.clock.sleep(time).await;
+        stop.cancel();
+    };
+    house.clock.run(join(pull(&house.worker, &*house.bus, stop.clone()), stopping)).1
+}
+
+/// The uploads whose messages were settled, by whether they were done.
+fn settled(house: &House, done: bool) -> Vec<Id> {
+    let settled = house.bus.settled().into_iter().filter(|settled| settled.1 == done);
+    settled
+        .filter_map(|(delivery, _)| match Envelope::decode(&delivery.body) {
+            Ok(Decoded::Known(Envelope { event: Event::Uploaded { id, .. }, .. })) => Some(id),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The pauses between one wish to receive and the next.
+fn pauses(house: &House) -> Vec<Duration> {
+    house.bus.received().windows(2).map(|pair| since(pair[0], pair[1])).collect()
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const LEAST: Duration = Duration::from_millis(200);
+const FIRST: Duration = Duration::from_millis(400);
+
+#[test]
+fn it_ends_at_once_when_nothing_comes() {
+    let house = House::new();
+    assert_eq!(pull_for(&house, SECOND), SECOND);
+    assert_eq!(house.bus.received().len(), 1);
+}
+
+#[test]
+fn it_ends_at_once_while_it_waits_to_try_again() {
+    let house = House::new();
+    house.bus.fail_receiving(usize::MAX);
+    let time = Duration::from_millis(1);
+    assert_eq!(pull_for(&house, time), time);
+}
+
+#[test]
+fn it_finishes_the_batch_in_hand_and_takes_no_other() {
+    let (house, app) = (House::limited(Limits { merge_batch: 2, ..Limits::default() }), app("hello"));
+    let ids = house.clock.run(house.upload_many(&app, 5)).0;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    // Amid the first batch, which then still has to make another try.
+    house.blobs.before(Op::Write, "default.pgo", 1, move |_| stopped.cancel());
+    house.blobs.fail(Op::Write, "default.pgo", 1, Kind::Unavailable);
+    house.clock.run(pull(&house.worker, &*house.bus, stop));
+    assert_eq!(settled(&house, true), ids[..2]);
+    assert_eq!(house.bus.settled().len(), 2);
+    assert_eq!(house.clock.run(house.weight(&app)).0, 2);
+    assert_eq!(house.bus.received().len(), 1);
+}
+
+#[test]
+fn what_is_done_is_acked_and_what_is_not_comes_back() {
+    let (house, app) = (House::new(), app("hello"));
+    let ids = house.clock.run(house.upload_many(&app, 4)).0;
+    house.blobs.fail(Op::Read, ids[2].as_str(), 2, Kind::Unavailable);
+    pull_for(&house, 10 * SECOND);
+    assert_eq!(settled(&house, false), [ids[2].clone(), ids[2].clone()]);
+    let done = [&ids[..2], &ids[3..], &ids[2..3]].concat();
+    assert_eq!(settled(&house, true), done);
+    assert_eq!(house.clock.run(house.keys()).0, ["hello/default.pgo"]);
+    assert_eq!(house.clock.run(house.weight(&app)).0, 4);
+}
+
+#[test]
+fn a_batch_of_which_something_got_through_is_followed_at_once() {
+    let (house, app) = (House::limited(Limits { merge_batch: 3, ..Limits::default() }), app("hello"));
+    let ids = house.clock.run(house.upload_many(&app, 9)).0;
+    for at in [0, 4, 8] {
+        house.blobs.fail(Op::Read, ids[at].as_str(), usize::MAX, Kind::Unavailable);
+    }
+    pull_for(&house, Duration::from_millis(1));
+    assert_eq!(
+        pauses(&house),
+        [Duration::ZERO; 5],
+        "three of uploads, two of their own events, and one that waits"
+    );
+    assert_eq!(house.clock.run(house.weight(&app)).0, 6);
+}
+
+#[test]
+fn it_asks_a_dead_bus_again_after_growing_pauses() {
+    let (house, app) = (House::new(), app("hello"));
+    house.clock.run(house.upload_many(&app, 1));
+    house.bus.fail_receiving(20);
+    pull_for(&house, 1000 * SECOND);
+    let pauses = pauses(&house);
+    assert!(pauses[..20].iter().all(|pause| *pause >= LEAST), "{pauses:?}");
+    assert!(pauses[0] < FIRST, "{pauses:?}");
+    let waited: Duration = pauses[..20].iter().sum();
+    assert!(waited > 60 * SECOND, "they grow: {waited:?}");
+    assert!(pauses[..20].iter().all(|pause| *pause <= LEAST + 30 * SECOND), "{pauses:?}");
+    assert_eq!(house.clock.run(house.weight(&app)).0, 1);
+
+    // Once something came, it starts from the shortest pause again.
+    let before = house.bus.received().len();
+    house.bus.fail_receiving(1);
+    pull_for(&house, 10 * SECOND);
+    let pause = super::pull::pauses(&house)[before];
+    assert!(pause >= LEAST && pause < FIRST, "{pause:?}");
+}
+
+#[test]
+fn it_does_not_spin_when_whole_batches_are_handed_back() {
+    let (house, app) = (House::limited(Limits { merge_batch: 1, ..Limits::default() }), app("hello"));
+    house.clock.run(house.upload_many(&app, 50));
+    house.blobs.fail(Op::Read, "default.pgo", 12, Kind::Denied);
+    pull_for(&house, 600 * SECOND);
+    let pauses = pauses(&house);
+    assert!(pauses[..12].iter().all(|pause| *pause >= LEAST), "{pauses:?}");
+    assert!(pauses[0] < FIRST, "{pauses:?}");
+    assert!(pauses[..12].iter().sum::<Duration>() > 20 * SECOND, "they grow: {pauses:?}");
+    assert_eq!(pauses[12], Duration::ZERO, "and end with the trouble");
+    assert_eq!(house.clock.run(house.weight(&app)).0, 50);
+    assert_eq!(house.clock.run(house.keys()).0, ["hello/default.pgo"]);
+}
