@@ -121,7 +121,8 @@ async fn plan(host: &Host, app: &App, asked: Asked, first: bool) -> Result<Plan>
     let nothing = |outcome| if first { Plan::Not(outcome) } else { Plan::Swapped(landed) };
     match asked {
         Asked::ByRequest => {
-            if base.profile.is_none() && staged.is_empty() {
+            // What was set aside counts: its client may yet send it again.
+            if base.profile.is_none() && staged.is_empty() && rejected.is_empty() {
                 return Ok(nothing(Erased::Nothing));
             }
             ledger.note_deletion(now);

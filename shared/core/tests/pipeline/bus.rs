@@ -70,6 +70,7 @@ fn a_message_that_cannot_be_handled_is_dropped_in_the_end() {
             let batch = house.clock.run(house.receive()).0;
             let Some(delivery) = batch.first() else { break };
             delivered += 1;
+            assert!(delivered <= TRIES, "it is never dropped");
             if nacked {
                 house.clock.run(house.bus.nack(delivery)).0.expect("nacked");
             }

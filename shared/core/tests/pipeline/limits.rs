@@ -10,7 +10,7 @@ use autopgo_core::store::Reason;
 use autopgo_core::worker::{Outcome, Swept};
 use bytes::Bytes;
 
-use super::house::profile::calls;
+use super::house::profile::{calls, wall_calls};
 use super::house::store::Op;
 use super::house::{House, app, handed_back};
 
@@ -82,6 +82,27 @@ async fn uploads_that_do_not_fit_together_are_split() {
     assert_eq!(ledger.decided.len(), 5);
     house.settle().await;
     assert!(house.staged(&app).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_upload_of_another_kind_is_set_aside_alone_and_an_idle_one_binds_nobody() {
+    for with_base in [true, false] {
+        let (house, app) = (House::new(), app("hello"));
+        if with_base {
+            house.upload(&app, calls(&["a"])).await;
+            house.settle().await;
+        }
+        let bodies = [wall_calls(&[]), calls(&["a"]), wall_calls(&["b"]), wall_calls(&[]), calls(&["a"])];
+        let ids = upload_all(&house, &app, &bodies).await;
+        assert!(handed_back(&house.handle_uploads(&app, &ids).await).is_empty());
+        assert_eq!(house.rejected(&app).await, [ids[2].clone()]);
+        let whose = if with_base { "the base profile" } else { "an upload merged before it" };
+        let reason = reason(&house, &app, &ids[2]).await;
+        assert!(reason.contains(&format!("it does not fit {whose}")), "{reason}");
+        assert_eq!(house.weight(&app).await, if with_base { 3 } else { 2 });
+        house.settle().await;
+        assert!(house.staged(&app).await.is_empty());
+    }
 }
 
 #[tokio::test]

@@ -72,9 +72,11 @@ pub(crate) fn start_worker(world: &Arc<World>, number: usize) {
 async fn consume(world: &Arc<World>, process: Process, worker: &Worker) {
     loop {
         let mut taken = world.bus.receive(process, world.plan.batch).await;
-        for (at, outcome) in worker.handle(&taken.bodies()).await.iter().enumerate() {
+        let bodies = taken.bodies();
+        for (at, outcome) in worker.handle(&bodies).await.iter().enumerate() {
             if outcome.is_done() {
                 taken.done(at);
+                world.history.handled(&bodies[at]);
             }
         }
     }
@@ -133,6 +135,7 @@ async fn upload(world: &Arc<World>, number: usize) {
     let key = uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid().to_string();
     let id = Id::from_idempotency_key(&key, &*clock, RETRYING).expect("made this moment");
     let upload = world.history.upload(name, app.clone(), id, load);
+    let stubborn = world.sim.happens(world.plan.stubborn);
     loop {
         let (process, server) = world.server();
         let (answer, answered) = oneshot::channel();
@@ -145,7 +148,7 @@ async fn upload(world: &Arc<World>, number: usize) {
             () = world.sim.sleep(PATIENCE) => None,
         };
         match answered.filter(|_| !world.sim.happens(world.plan.faults.unanswered)) {
-            Some(Ok(())) => return,
+            Some(Ok(())) if !stubborn => return,
             // The key is too old, by the server's clock.
             Some(Err(error)) if error.kind() == Kind::Invalid => return,
             Some(Err(error)) if error.kind() != Kind::Unavailable => {
@@ -153,9 +156,10 @@ async fn upload(world: &Arc<World>, number: usize) {
             }
             _ => {}
         }
-        let millis = world.sim.chance(|chance| chance.magnitude(100_000));
+        let most = if stubborn { 10_000_000 } else { 100_000 };
+        let millis = world.sim.chance(|chance| chance.magnitude(most));
         world.sim.sleep(Duration::from_millis(millis)).await;
-        if since(made, clock.now()) > RETRYING {
+        if !stubborn && since(made, clock.now()) > RETRYING {
             return;
         }
         world.sim.count("a client sent again");
@@ -197,7 +201,7 @@ async fn delete(world: &Arc<World>) {
             match &result {
                 Ok(()) => actor.sim.count("a deletion was answered with 200"),
                 Err(error) if error.kind() == Kind::NotFound => {
-                    actor.sim.count("a deletion was answered with 404")
+                    actor.sim.count("a deletion was answered with 404");
                 }
                 Err(_) => actor.sim.count("a deletion was answered with 503"),
             }

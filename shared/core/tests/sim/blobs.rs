@@ -92,7 +92,7 @@ impl Bucket {
     }
 
     /// Writes if the condition holds.
-    fn land(&self, who: Process, key: &str, bytes: Bytes, when: &When) -> Result<Version> {
+    fn land(&self, who: Process, key: &str, bytes: &Bytes, when: &When) -> Result<Version> {
         let mut objects = self.objects();
         let current = objects.by_key.get(key).map(|stored| &stored.version);
         let holds = match when {
@@ -118,7 +118,7 @@ impl Bucket {
             Stored { bytes: bytes.clone(), version: version.clone(), modified: time(self.sim.now()) };
         objects.by_key.insert(key.to_owned(), stored);
         drop(objects);
-        let told = self.history.landed(key, &bytes);
+        let told = self.history.landed(key, bytes);
         self.sim.note(who, || format!("write {key} {} -> {}{told}", condition(when), version.as_str()));
         Ok(version)
     }
@@ -135,7 +135,7 @@ impl Bucket {
         self.sim.spawn(AIR, async move {
             let _fence = fence;
             bucket.sim.sleep(Duration::from_nanos(pause)).await;
-            if !never && bucket.land(AIR, &key, bytes, &when).is_ok() {
+            if !never && bucket.land(AIR, &key, &bytes, &when).is_ok() {
                 bucket.sim.count("a late write landed");
             }
         });
@@ -237,13 +237,12 @@ impl Blobs for SimBlobs {
             bucket.sim.pause().await;
             return Err(Error::new(Kind::Conflict, format!("writing {key}: try again")));
         }
-        let again = bytes.clone();
-        let written = self.changing(key, || bucket.land(self.process, key, bytes, &when)).await;
+        let written = self.changing(key, || bucket.land(self.process, key, &bytes, &when)).await;
         if matches!(place, Some(Place::Staged(_)))
             && !matches!(&written, Err(error) if error.kind() == Kind::Conflict)
             && bucket.fails(bucket.faults.second_put, "a staged object was put twice")
         {
-            bucket.send_late(key, again, When::Always);
+            bucket.send_late(key, bytes, When::Always);
         }
         match &written {
             Err(error) if error.kind() == Kind::Conflict => bucket.sim.count("a write lost its race"),
@@ -255,7 +254,7 @@ impl Blobs for SimBlobs {
     async fn copy(&self, from: &str, to: &str) -> Result<bool> {
         self.bucket.sim.pause().await;
         let copy = || match self.bucket.bytes(from) {
-            Some(bytes) => self.bucket.land(self.process, to, bytes, &When::Always).map(|_| true),
+            Some(bytes) => self.bucket.land(self.process, to, &bytes, &When::Always).map(|_| true),
             None => Ok(false),
         };
         self.changing(to, copy).await

@@ -38,14 +38,15 @@ pub(crate) fn two_workers_hours_apart(plan: &mut Plan) {
         identical: 0,
         wall: 0,
         idle: 0,
+        stubborn: 0,
         ..plan.clone()
     };
 }
 
-/// The same, but now uploads come hours apart, and what is staged is removed.
+/// The same, but now uploads come hours apart, both workers hear of each, and what is staged is removed.
 pub(crate) fn uploads_hours_apart(plan: &mut Plan) {
     two_workers_hours_apart(plan);
-    plan.faults.dropped = 0;
+    plan.faults = Faults { duplicate: 300, ..Faults::default() };
     plan.spread = Duration::from_secs(3 * 60 * 60);
 }
 
@@ -75,6 +76,7 @@ pub(crate) fn two_deletions_one_mark(plan: &mut Plan) {
         identical: 0,
         wall: 0,
         idle: 0,
+        stubborn: 0,
         ..plan.clone()
     };
 }
@@ -93,6 +95,7 @@ pub(crate) fn deletion_races_the_first_merge(plan: &mut Plan) {
         sweep_after: Duration::ZERO,
         spread: Duration::from_secs(10),
         idle: 0,
+        stubborn: 0,
         ..plan.clone()
     };
 }
@@ -131,6 +134,7 @@ pub(crate) fn idle_and_mixed(plan: &mut Plan) {
         batch: 10,
         wall: 400,
         idle: 400,
+        stubborn: 0,
         ..plan.clone()
     };
 }

@@ -199,6 +199,22 @@ impl History {
         state.deletions[deletion].ended = Some(now);
     }
 
+    /// A worker says that it is done with a message: a Go server's deletion is applied by then.
+    pub(crate) fn handled(&self, body: &Bytes) {
+        let Ok(Decoded::Known(Envelope { event: Event::Deleted { app, cleared: false }, timestamp, .. })) =
+            Envelope::decode(body)
+        else {
+            return;
+        };
+        let mut state = self.state();
+        let now = state.clock;
+        for deletion in &mut state.deletions {
+            if deletion.app == app && deletion.event == Some(timestamp) {
+                deletion.ended.get_or_insert(now);
+            }
+        }
+    }
+
     /// A worker or a server is about to publish.
     pub(crate) fn publishing(&self, body: &Bytes) {
         let Ok(Decoded::Known(Envelope { event: Event::Merged { app, id }, .. })) = Envelope::decode(body)
@@ -244,7 +260,7 @@ impl History {
                     return told;
                 }
                 Err(error) => {
-                    state.broken(self.overlooked, Wrong::Broken, format!("a base was written: {error}"))
+                    state.broken(self.overlooked, Wrong::Broken, format!("a base was written: {error}"));
                 }
             },
             Place::Rejected(id) => {

@@ -46,7 +46,6 @@ pub(crate) struct Faults {
 /// The plan of one simulation.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    pub(crate) seed: u64,
     pub(crate) pace: Pace,
     /// After how many steps everything stops where it is.
     pub(crate) steps: u64,
@@ -89,6 +88,8 @@ pub(crate) struct Plan {
     pub(crate) wall: u64,
     pub(crate) idle: u64,
     pub(crate) reserved: u64,
+    /// Of a thousand clients: ones that send again for hours, whatever they are answered.
+    pub(crate) stubborn: u64,
     /// Of a thousand uploads by a Go server: ones that are no profile, or a heap profile.
     pub(crate) garbage: u64,
 }
@@ -130,7 +131,6 @@ impl Plan {
         let often = |c: &mut Chance| if c.happens(300) { c.pick(&[100, 300, 600]) } else { 0 };
         let workers = c.index(3) + 1;
         let plan = Self {
-            seed,
             pace,
             steps: c.from(20, 100) * c.from(1, 6),
             versions: c.pick(&[Versions::PerWrite, Versions::OfContent]),
@@ -156,6 +156,7 @@ impl Plan {
             wall: often(c),
             idle: often(c) / 3,
             reserved: often(c),
+            stubborn: often(c),
             garbage: often(c),
         };
         (plan, chance)

@@ -26,7 +26,16 @@ pub(crate) fn identity(profile: &Profile) -> String {
 
 /// A CPU profile in which `main.main` calls each of `functions`, which all weigh 1: it has one function more than these.
 pub(crate) fn calls(functions: &[&str]) -> Bytes {
-    let texts = ["", "samples", "count", "cpu", "nanoseconds", "main.main"];
+    of_period("cpu", functions)
+}
+
+/// The same, sampled by another clock: one that can be uploaded, and does not fit a base of the other kind.
+pub(crate) fn wall_calls(functions: &[&str]) -> Bytes {
+    of_period("wall", functions)
+}
+
+fn of_period(period: &str, functions: &[&str]) -> Bytes {
+    let texts = ["", "samples", "count", "cpu", "nanoseconds", period, "main.main"];
     let texts = texts.iter().chain(functions);
     let mut out = Vec::new();
     for [kind, unit] in [[1, 2], [3, 4]] {
@@ -45,12 +54,12 @@ pub(crate) fn calls(functions: &[&str]) -> Bytes {
             numbers(out, &[(1, at + 1)]);
             message(out, 4, |out| numbers(out, &[(1, at + 1), (2, 10)]));
         });
-        message(&mut out, 5, |out| numbers(out, &[(1, at + 1), (2, at + 5), (3, at + 5), (5, 1)]));
+        message(&mut out, 5, |out| numbers(out, &[(1, at + 1), (2, at + 6), (3, at + 6), (5, 1)]));
     }
     for text in texts {
         message(&mut out, 6, |out| out.extend_from_slice(text.as_bytes()));
     }
-    message(&mut out, 11, |out| numbers(out, &[(1, 3), (2, 4)]));
+    message(&mut out, 11, |out| numbers(out, &[(1, 5), (2, 4)]));
     numbers(&mut out, &[(12, 10_000_000)]);
     autopgo_pprof::gzip::deflate(&out).into()
 }

@@ -1,5 +1,7 @@
 //! Rules about what a base says of itself.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use autopgo_core::error::Result;
 use autopgo_core::key::{Id, Key};
@@ -74,7 +76,7 @@ pub(super) fn content(base: &[u8]) -> Content {
 fn without(base: &[u8], dropped: impl Fn(&str) -> bool) -> Bytes {
     let mut profile = Profile::parse(base, &Limits::default()).expect("a base that the core wrote");
     let kept: Vec<String> =
-        profile.comments().filter(|comment| !dropped(comment)).map(|comment| comment.into_owned()).collect();
+        profile.comments().filter(|comment| !dropped(comment)).map(Cow::into_owned).collect();
     profile.set_comments(kept);
     profile.write().into()
 }
