@@ -55,7 +55,15 @@ pub async fn erase(host: &Host, app: &App, asked: Asked) -> Result<Erased> {
         if attempt > 0 {
             host.clock.sleep(backoff(&*host.clock, attempt - 1, FIRST_PAUSE, LONGEST_PAUSE)).await;
         }
-        let plan = match plan(host, app, asked, attempt == 0).await? {
+        let plan = match plan(host, app, asked, attempt == 0).await {
+            Ok(plan) => plan,
+            Err(error) if error.kind() == Kind::Conflict => {
+                last = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let plan = match plan {
             Plan::Swap(plan) => plan,
             // An earlier swap of ours landed, though its answer was lost: go on with the clean-up.
             Plan::Swapped(erased) => {

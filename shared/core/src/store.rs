@@ -58,7 +58,7 @@ impl ProfileStore {
     /// The same with another limit on its bytes.
     pub async fn base_up_to(&self, app: &App, limit: u64) -> Result<Option<Object>> {
         let key = Key::base(app).to_string();
-        self.blobs.read(&key, limit).await.map_err(|error| stored(error, format_args!("reading {key}")))
+        self.blobs.read(&key, limit).await.map_err(|error| read(error, &key))
     }
 
     /// Size, version and time of the base profile of `app`, or `None`.
@@ -87,8 +87,6 @@ impl ProfileStore {
         match written.map_err(|error| stored(error, format_args!("writing {key}"))) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == Kind::Conflict => Ok(()),
-            // Not the upload is too large, which was checked, but the store is too small.
-            Err(error) if error.kind() == Kind::TooLarge => Err(error.with_kind(Kind::Internal)),
             Err(error) => Err(error),
         }
     }
@@ -100,7 +98,7 @@ impl ProfileStore {
     pub async fn staged(&self, app: &App, id: &Id) -> Result<Option<Bytes>> {
         let key = Key::staged(app, id).to_string();
         let object = self.blobs.read(&key, self.staged_bytes).await;
-        Ok(object.map_err(|error| stored(error, format_args!("reading {key}")))?.map(|object| object.bytes))
+        Ok(object.map_err(|error| read(error, &key))?.map(|object| object.bytes))
     }
 
     /// Whether an upload is still staged. An error is never "no".
@@ -216,7 +214,14 @@ impl ProfileStore {
 fn stored(error: Error, doing: impl std::fmt::Display) -> Error {
     let error = error.during(doing);
     match error.kind() {
-        Kind::Conflict | Kind::Denied | Kind::TooLarge | Kind::Unavailable | Kind::Internal => error,
-        Kind::Invalid | Kind::NotFound | Kind::Unusable => error.with_kind(Kind::Internal),
+        Kind::Conflict | Kind::Denied | Kind::Unavailable | Kind::Internal => error,
+        Kind::Invalid | Kind::NotFound | Kind::TooLarge | Kind::Unusable => error.with_kind(Kind::Internal),
     }
+}
+
+/// The same for a read with a limit, whose caller knows what to do about an object that is over it.
+fn read(error: Error, key: &str) -> Error {
+    let over = error.kind() == Kind::TooLarge;
+    let error = stored(error, format_args!("reading {key}"));
+    if over { error.with_kind(Kind::TooLarge) } else { error }
 }

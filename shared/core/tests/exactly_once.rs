@@ -223,26 +223,3 @@ fn unknown_outcome_taken_as_success() {
 fn staged_write_that_lands_twice_without_grace() {
     breaks(Wrong::Twice, 500, Setting { overlooked: &[Wrong::Back], ..without(Mutant::NoGrace) });
 }
-
-#[test]
-fn tmp_rate() {
-    let Some(n) = variable("RATE") else { return };
-    type F = fn(&mut sim::plan::Plan);
-    let table: &[(&str, F)] = &[
-("base", |p| { focus::two_deletions_one_mark(p) }),
-("fr60", |p| { focus::two_deletions_one_mark(p); p.pace.freezes=60 }),
-("steps200", |p| { focus::two_deletions_one_mark(p); p.steps=200 }),
-("cons2", |p| { focus::two_deletions_one_mark(p); p.consumers=2 }),
-("w3", |p| { focus::two_deletions_one_mark(p); p.workers=3; p.sweepers=3 }),
-("spread60", |p| { focus::two_deletions_one_mark(p); p.spread=std::time::Duration::from_secs(60) }),
-("most100", |p| { focus::two_deletions_one_mark(p); p.pace.most=std::time::Duration::from_secs(6000) }),
-("dup", |p| { focus::two_deletions_one_mark(p); p.faults.duplicate=300;  }),
-    ];
-    for (name, f) in table {
-        let setting = Setting { focus: Some(*f), overlooked: &[Wrong::SameBytes], ..without(Mutant::NoUniqueComment) };
-        let mut hits = 0; let start = std::time::Instant::now();
-        let mut first = None;
-        for seed in 0..n { if run(seed, setting, false).violation.is_some() { hits += 1; first.get_or_insert(seed); } }
-        println!("{name}: {hits} of {n}, first {first:?} {:?}", start.elapsed());
-    }
-}

@@ -140,7 +140,7 @@ impl Server {
 }
 
 /// To a client "too large" and "unusable" speak of what it sent: here it is our own state that is wrong.
-fn our_state(app: &App, error: Error) -> Error {
+pub(super) fn our_state(app: &App, error: Error) -> Error {
     if matches!(error.kind(), Kind::TooLarge | Kind::Unusable) {
         let what =
             format!("the base profile of {app} cannot be served; see `autopgo delete` to start afresh");

@@ -5,6 +5,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use autopgo_pprof::has_samples;
 
 use super::Server;
+use super::download::our_state;
 use crate::api::Listed;
 use crate::app::App;
 use crate::error::Result;
@@ -42,7 +43,8 @@ impl Server {
     }
 
     async fn is_profile(&self, app: &App) -> Result<bool> {
-        let Some(object) = self.host.store.base(app).await? else { return Ok(false) };
+        let read = self.host.store.base(app).await;
+        let Some(object) = read.map_err(|error| our_state(app, error))? else { return Ok(false) };
         Ok(has_samples(&object.bytes, &self.host.limits.base()).unwrap_or(true))
     }
 }

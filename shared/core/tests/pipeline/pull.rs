@@ -16,9 +16,14 @@ use super::house::{House, app};
 
 /// Pulls for `time`; how long it took to end.
 fn pull_for(house: &House, time: Duration) -> Duration {
+    pull_while(house, house.clock.sleep(time))
+}
+
+/// Pulls until `meanwhile` ends; how long it took to end.
+fn pull_while(house: &House, meanwhile: impl Future<Output = ()>) -> Duration {
     let stop = CancellationToken::new();
     let stopping = async {
-        house.clock.sleep(time).await;
+        meanwhile.await;
         stop.cancel();
     };
     house.clock.run(join(pull(&house.worker, &*house.bus, stop.clone()), stopping)).1
@@ -65,8 +70,8 @@ fn it_finishes_the_batch_in_hand_and_takes_no_other() {
     let ids = house.clock.run(house.upload_many(&app, 5)).0;
     let stop = CancellationToken::new();
     let stopped = stop.clone();
-    // Amid the first batch, which then still has to make another try.
-    house.blobs.before(Op::Write, "default.pgo", 1, move |_| stopped.cancel());
+    // Amid the first batch, which then still has to wait before it tries its write again.
+    house.blobs.before(Op::Read, "default.pgo", 1, move |_| stopped.cancel());
     house.blobs.fail(Op::Write, "default.pgo", 1, Kind::Unavailable);
     house.clock.run(pull(&house.worker, &*house.bus, stop));
     assert_eq!(settled(&house, true), ids[..2]);
@@ -109,19 +114,24 @@ fn it_asks_a_dead_bus_again_after_growing_pauses() {
     let (house, app) = (House::new(), app("hello"));
     house.clock.run(house.upload_many(&app, 1));
     house.bus.fail_receiving(20);
-    pull_for(&house, 1000 * SECOND);
-    let waited = &pauses(&house)[..20];
+    let meanwhile = async {
+        house.clock.sleep(1000 * SECOND).await;
+        // Once something came it starts from the shortest pause again.
+        house.bus.fail_receiving(1);
+        house.upload_many(&app, 1).await;
+        house.clock.sleep(60 * SECOND).await;
+    };
+    pull_while(&house, meanwhile);
+    let (pauses, received) = (pauses(&house), house.bus.received());
+    let waited = &pauses[..20];
     assert!(waited.iter().all(|pause| *pause >= LEAST && *pause <= LEAST + 30 * SECOND), "{waited:?}");
     assert!(waited[0] < FIRST, "{waited:?}");
     assert!(waited.iter().sum::<Duration>() > 60 * SECOND, "they grow: {waited:?}");
-    assert_eq!(house.clock.run(house.weight(&app)).0, 1);
+    assert_eq!(house.clock.run(house.weight(&app)).0, 2);
 
-    // Once something came, it starts from the shortest pause again.
-    let before = house.bus.received().len();
-    house.bus.fail_receiving(1);
-    pull_for(&house, 10 * SECOND);
-    let pause = pauses(&house)[before];
-    assert!(pause >= LEAST && pause < FIRST, "{pause:?}");
+    let later = received.iter().position(|time| since(received[0], *time) >= 1000 * SECOND);
+    let later = later.expect("it received after its upload");
+    assert!(pauses[later] >= LEAST && pauses[later] < FIRST, "{:?}", &pauses[20..]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ const HOURS: Pace = Pace {
     policy: Policy::Priorities { change: 300 },
     overlaps: 0,
     jumps: 0,
-    freezes: 30,
+    freezes: 60,
     most: Duration::from_secs(150 * 60),
 };
 
@@ -46,7 +46,7 @@ pub(crate) fn two_workers_hours_apart(plan: &mut Plan) {
 /// The same, but now uploads come hours apart, both workers hear of each, and what is staged is removed.
 pub(crate) fn uploads_hours_apart(plan: &mut Plan) {
     two_workers_hours_apart(plan);
-    plan.faults = Faults { duplicate: 300, ..Faults::default() };
+    plan.faults = Faults { duplicate: 100, ..Faults::default() };
     plan.spread = Duration::from_secs(3 * 60 * 60);
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn uploads_hours_apart(plan: &mut Plan) {
 /// the same; and a worker stands still from before the second until its ledger has shrunk.
 pub(crate) fn two_deletions_one_mark(plan: &mut Plan) {
     *plan = Plan {
-        pace: HOURS,
+        pace: Pace { most: Duration::from_secs(100 * 60), ..HOURS },
         steps: 300,
         versions: Versions::OfContent,
         faults: Faults::default(),
@@ -63,7 +63,7 @@ pub(crate) fn two_deletions_one_mark(plan: &mut Plan) {
         apps: 1,
         servers: 1,
         workers: 2,
-        consumers: 1,
+        consumers: 2,
         batch: 1,
         sweepers: 1,
         sweep_after: Duration::from_secs(5 * 60),
@@ -72,7 +72,7 @@ pub(crate) fn two_deletions_one_mark(plan: &mut Plan) {
         go_uploads: 0,
         deletes: 4,
         go_deletes: 1,
-        spread: Duration::from_secs(20),
+        spread: Duration::from_secs(60),
         identical: 0,
         wall: 0,
         idle: 0,
