@@ -30,8 +30,9 @@ pub fn binary() -> &'static Path {
         let messages = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
         let executable =
             messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let executable =
-            executable.filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned())).next_back();
+        let executable = executable
+            .filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned()))
+            .next_back();
         PathBuf::from(executable.expect("cargo names the executable"))
     })
 }

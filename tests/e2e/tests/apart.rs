@@ -33,7 +33,10 @@ async fn two_workers_sweep_one_folder_and_merge_each_upload_once() {
             && let Some(first) = first.take()
         {
             // It is busy by now: what was uploaded first is old enough to be swept.
-            wait::until("something is merged", async || client.get(&url).send().await.ok()?.error_for_status().ok()).await;
+            wait::until("something is merged", async || {
+                client.get(&url).send().await.ok()?.error_for_status().ok()
+            })
+            .await;
             first.kill().await;
         }
     }
@@ -47,7 +50,10 @@ async fn two_workers_sweep_one_folder_and_merge_each_upload_once() {
     let staging = folder.path().join("apart/staging");
     wait::until("staging is empty", async || {
         let left = std::fs::read_dir(&staging).map_or(0, |entries| {
-            entries.filter_map(Result::ok).filter(|entry| !entry.file_name().to_string_lossy().starts_with('.')).count()
+            entries
+                .filter_map(Result::ok)
+                .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
+                .count()
         });
         (left == 0).then_some(())
     })

@@ -30,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "autopgo-local",
         ],
     ),
+    ("autopgo-bench", &["autopgo-pprof"]),
     ("autopgo-conformance", &["autopgo-core"]),
 ];
 
@@ -70,7 +71,8 @@ const NEVER_SAID: &[(&str, &[&str])] = &[
 ];
 
 /// The environment is read here, in the tables of what can be set, and by nobody else.
-const READS_ENVIRONMENT: &[&str] = &["cli/src/args.rs", "cli/src/args/api.rs", "cli/src/args/serve.rs", "shared/boot/src/config.rs"];
+const READS_ENVIRONMENT: &[&str] =
+    &["cli/src/args.rs", "cli/src/args/api.rs", "cli/src/args/serve.rs", "shared/boot/src/config.rs"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

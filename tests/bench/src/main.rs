@@ -1,0 +1,61 @@
+//! The Rust side of `tests/bench/versus-go`, which builds everything and calls this: it runs the Go reference and the
+//! engine in turns, each job in a process of its own, and prints how they compare. Those processes of ours are this
+//! same binary with another command.
+
+mod args;
+mod contest;
+mod error;
+mod hostile;
+mod job;
+mod machine;
+mod program;
+mod results;
+mod row;
+mod table;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command, VersusGo};
+use crate::error::Error;
+use crate::row::Bench;
+
+fn main() -> ExitCode {
+    let done = match Args::parse().command {
+        Command::VersusGo(args) => versus_go(&args),
+        Command::Job { warm, job } => job::run(&job, warm).map(|report| println!("{report}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("versus-go: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures what was asked for, prints it, and publishes it if the machine was quiet.
+fn versus_go(args: &VersusGo) -> Result<(), Error> {
+    let noisy = args.write && !machine::is_quiet(args.load);
+    let warning = format!(
+        "the load average was {} when this began, not below {}: what is measured now is not published",
+        args.load,
+        machine::QUIET
+    );
+    if noisy {
+        eprintln!("{warning}");
+    }
+    let bench = Bench::new(args)?;
+    let lines = row::measure(&bench, args.row.as_deref())?;
+    let report = results::Report { facts: machine::facts(args, &bench.go)?, lines };
+    print!("{report}");
+    if noisy {
+        eprintln!("{} is as it was: {warning}", args.results.display());
+    } else if args.write {
+        results::publish(&report, &args.results)?;
+        eprintln!("{} is written", args.results.display());
+    }
+    Ok(())
+}
