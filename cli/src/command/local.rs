@@ -7,6 +7,7 @@ use autopgo_boot::Config;
 use autopgo_core::error::{Error, Kind};
 use autopgo_http::process::{listen, shutdown};
 use autopgo_local::{Local, mode};
+use etcetera::BaseStrategy as _;
 
 use crate::args::serve::{self, limits};
 use crate::output::Failure;
@@ -59,7 +60,9 @@ pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
 
 /// Where this user's programs keep their data, by the rule of the system.
 fn data_folder() -> Result<PathBuf, Error> {
-    dirs::data_local_dir()
-        .map(|folder| folder.join("autopgo"))
-        .ok_or_else(|| Error::new(Kind::Invalid, "this user has no data folder; name one with --data-dir"))
+    etcetera::base_strategy::choose_native_strategy()
+        .map(|folders| folders.data_dir().join("autopgo"))
+        .map_err(|error| {
+            Error::new(Kind::Invalid, "this user has no data folder; name one with --data-dir").because(error)
+        })
 }

@@ -224,21 +224,37 @@ fn what_cannot_be_cleaned_up_is_decided_all_the_same() {
 }
 
 #[test]
-fn what_was_staged_since_a_landed_swap_is_none_of_its_business() {
-    let (house, app, staged, _) = furnished();
+fn what_came_since_a_landed_swap_is_none_of_its_business() {
+    let (house, app, staged, odd) = furnished();
     let event = [house.body(Event::Deleted { app: app.clone(), cleared: false })];
     house.blobs.lose_answers(BASE, 1, Kind::Unavailable);
     house.clock.turn(Duration::from_secs(1));
-    let new = Id::fresh(&*house.clock);
-    let key = Key::staged(&app, &new).to_string();
+    let (new, other) = (Id::fresh(&*house.clock), Id::fresh(&*house.clock));
+    let keys = [Key::staged(&app, &new), Key::rejected(&app, &other)].map(|key| key.to_string());
     house.blobs.before(Op::List, "staging", 1, |_| {});
-    house.blobs.before(Op::List, "staging", 1, move |memory| put(memory, &key, calls(&["main.new"])));
+    house.blobs.before(Op::List, "staging", 1, move |memory| {
+        keys.iter().for_each(|key| put(memory, key, calls(&["main.new"])));
+    });
     assert!(handed_back(&house.clock.run(house.worker.handle(&event)).0).is_empty());
     assert_eq!(house.clock.run(house.staged(&app)).0, [new]);
+    assert_eq!(house.clock.run(house.rejected(&app)).0, [other]);
     house.clock.run(house.sweep());
     let (base, ledger) = house.clock.run(house.base(&app)).0;
     assert_eq!(base.totals()[0], 1);
-    assert!(ledger.decided.contains(&staged));
+    assert!(ledger.decided.contains(&staged) && ledger.decided.contains(&odd));
+}
+
+#[test]
+fn an_application_of_which_all_was_set_aside_can_be_deleted() {
+    let (house, app) = (House::new(), app("hello"));
+    let odd = house.stage_as_go(&app, "rubbish");
+    house.clock.run(house.handle_uploads(&app, std::slice::from_ref(&odd)));
+    assert_eq!(house.clock.run(house.rejected(&app)).0, std::slice::from_ref(&odd));
+    house.clock.run(house.server.delete(&app)).0.expect("deleted");
+    assert_deleted(&house, &app);
+    assert!(house.clock.run(house.base(&app)).0.1.decided.contains(&odd));
+    let again = house.clock.run(house.server.delete(&app)).0.expect_err("nothing is left");
+    assert_eq!(again.kind(), Kind::NotFound);
 }
 
 #[test]
