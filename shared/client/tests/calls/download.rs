@@ -1,7 +1,5 @@
 //! Downloads and the other reading calls: whole or an error, and secrets that stay where they belong.
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use autopgo_client::{Client, Download, Downloaded, Headers, Identity, Options};
@@ -190,38 +188,4 @@ async fn a_deletion_whose_answer_was_lost_is_a_deletion() {
     assert_eq!(fake.client(patient(9)).0.delete(&app()).await.expect_err("nothing").kind(), Kind::NotFound);
     let fake = Fake::start(vec![Reply::Reset, gone()]).await;
     fake.client(patient(9)).0.delete(&app()).await.expect("the first try did it");
-}
-
-#[tokio::test]
-async fn no_log_holds_a_secret() {
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("log").extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let fake = Fake::start(vec![
-        Reply::Reset,
-        Reply::Bytes(answer("307 Temporary Redirect", "Location: /x?sig=s3cret\r\n", b"")),
-        Reply::Bytes(answer("200 OK", "", b"profile")),
-    ])
-    .await;
-    let (client, _) = fake.client(Options { patience: patient(9).patience, ..secret() });
-    download(&client).await.expect("downloaded");
-    tracing::trace!("{client:?} {:?}", secret());
-    let text = String::from_utf8(log.0.lock().expect("log").clone()).expect("text");
-    assert!(text.contains("trying again") && text.contains("following a redirect"), "{text}");
-    assert!(!text.contains("s3cret"), "{text}");
 }

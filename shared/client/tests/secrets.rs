@@ -1,0 +1,55 @@
+//! What the client logs, at its most talkative. In a process of its own: what a process logs is one for all its tests.
+#![allow(clippy::expect_used, clippy::panic, reason = "tests say what they rely on")]
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use autopgo_client::{Headers, Identity, Options};
+use autopgo_core::api::Form;
+use autopgo_core::app::App;
+
+use fake::{Fake, Reply, answer, patient};
+
+#[allow(dead_code, reason = "what only the other tests use")]
+#[path = "calls/fake.rs"]
+mod fake;
+
+fn secret() -> Options {
+    let mut headers = Headers::default();
+    headers.add("X-Api-Key: s3cret").expect("a header");
+    Options { identity: Identity::bearer("s3cret").expect("a token"), headers, ..patient(9) }
+}
+
+#[tokio::test]
+async fn no_log_holds_a_secret() {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("log").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .init();
+    let fake = Fake::start(vec![
+        Reply::Reset,
+        Reply::Bytes(answer("307 Temporary Redirect", "Location: /x?sig=s3cret\r\n", b"")),
+        Reply::Bytes(answer("200 OK", "", b"profile")),
+    ])
+    .await;
+    let (client, _) = fake.client(secret());
+    let app = App::parse("checkout").expect("a name");
+    client.download(&app, Form::Full, None, None).await.expect("downloaded");
+    tracing::trace!("{client:?} {:?}", secret());
+    let text = String::from_utf8(log.0.lock().expect("log").clone()).expect("text");
+    assert!(text.contains("trying again") && text.contains("following a redirect"), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
+}
