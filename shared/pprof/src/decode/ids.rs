@@ -37,12 +37,18 @@ impl Ids {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn position(&self, id: u64) -> Option<u32> {
         match usize::try_from(id).ok().and_then(|id| self.dense.get(id)) {
             Some(&position) => Some(position).filter(|&position| position != NONE),
-            None => self.sparse.get(&id).copied(),
+            None => self.sparse_position(id),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn sparse_position(&self, id: u64) -> Option<u32> {
+        self.sparse.get(&id).copied()
     }
 }
 

@@ -45,11 +45,14 @@ impl Reader<'_> {
         let (mut value_count, mut label_count) = (0, 0);
         while let Some(field) = cursor.field()? {
             match field.number {
-                1 => field.each("sample.location_id", |id| {
-                    let frame = self.locations.position(id).ok_or(Fault::UnknownLocation { sample, id })?;
-                    samples.frames.push(frame);
-                    limits::at_most("stack frames", samples.frames.len(), limits.frames)
-                })?,
+                1 => {
+                    field.each("sample.location_id", |id| {
+                        let frame = self.locations.position(id);
+                        samples.frames.push(frame.ok_or_else(|| Fault::UnknownLocation { sample, id })?);
+                        Ok(())
+                    })?;
+                    limits::at_most("stack frames", samples.frames.len(), limits.frames)?;
+                }
                 2 => field.each("sample.value", |value| {
                     // Those past the last sample type are counted for the message, but not kept.
                     if value_count < samples.width {

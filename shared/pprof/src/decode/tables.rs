@@ -124,12 +124,12 @@ pub(super) fn locations(
     let mut ids = Ids::new("location", table.count);
     let mut locations = Vec::with_capacity(table.count);
     let mut lines: Vec<Line> = Vec::with_capacity(table.count);
-    // A line's function is checked once the location's id is known: the message names it.
-    let mut function_ids = Vec::new();
     for entry in survey.entries(table) {
         let start = lines.len();
         let mut location =
             Location { id: 0, mapping: None, address: 0, lines: Span::default(), folded: false };
+        // Told once the location's id is known.
+        let mut unknown_function = None;
         let mut cursor = entry?;
         while let Some(field) = cursor.field()? {
             match field.number {
@@ -138,8 +138,11 @@ pub(super) fn locations(
                 2 => location.mapping = mappings.position(field.uint("location.mapping_id")?),
                 3 => location.address = field.uint("location.address")?,
                 4 => {
-                    let (function, line) = line(field.content("location.line")?)?;
-                    function_ids.push(function);
+                    let (function, mut line) = line(field.content("location.line")?)?;
+                    match functions.position(function) {
+                        Some(position) => line.function = position,
+                        None => unknown_function = unknown_function.or(Some(function)),
+                    }
                     lines.push(line);
                     limits::at_most("lines", lines.len(), limits.lines)?;
                     limits::at_most("lines on one location", lines.len() - start, limits.lines_per_location)?;
@@ -148,9 +151,8 @@ pub(super) fn locations(
                 _ => {}
             }
         }
-        for (line, function) in lines[start..].iter_mut().zip(function_ids.drain(..)) {
-            let position = functions.position(function);
-            line.function = position.ok_or(Fault::UnknownFunction { location: location.id, function })?;
+        if let Some(function) = unknown_function {
+            return Err(Fault::UnknownFunction { location: location.id, function }.into());
         }
         ids.add(location.id, locations.len())?;
         location.lines = Span::since(start, lines.len());
@@ -160,6 +162,7 @@ pub(super) fn locations(
 }
 
 /// A line and the id of its function.
+#[inline(always)]
 fn line(mut cursor: Cursor<'_>) -> Result<(u64, Line), Error> {
     let (mut function, mut line) = (0, Line { function: 0, line: 0, column: 0 });
     while let Some(field) = cursor.field()? {
