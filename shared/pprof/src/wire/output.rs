@@ -9,8 +9,8 @@ pub(crate) trait Message {
 pub(crate) trait Output: Sized {
     fn varint(&mut self, value: u64);
     fn raw(&mut self, bytes: &[u8]);
-    /// The codes at these places.
-    fn codes(&mut self, codes: &Codes, places: &[u32]);
+    /// The codes at these places, which are `size` bytes.
+    fn codes(&mut self, codes: &Codes, places: &[u32], size: usize);
 
     /// A message inside this one, its length in front.
     #[inline(always)]
@@ -50,12 +50,14 @@ pub(crate) trait Output: Sized {
     #[inline(always)]
     fn uints_of(&mut self, number: u32, codes: &Codes, places: &[u32]) {
         if places.len() > 2 {
-            self.length(number, codes.size(places));
-            self.codes(codes, places);
+            let size = codes.size(places);
+            self.length(number, size);
+            self.codes(codes, places, size);
         } else {
             for place in places {
                 self.varint(u64::from(number) << 3);
-                self.codes(codes, std::slice::from_ref(place));
+                let place = std::slice::from_ref(place);
+                self.codes(codes, place, codes.size(place));
             }
         }
     }
@@ -141,7 +143,7 @@ impl Output for Bytes {
     }
 
     #[inline(always)]
-    fn codes(&mut self, codes: &Codes, places: &[u32]) {
+    fn codes(&mut self, codes: &Codes, places: &[u32], _: usize) {
         let mut at = self.at;
         for &place in places {
             let code = codes.0[place as usize];
@@ -166,8 +168,8 @@ impl Output for Size {
     }
 
     #[inline(always)]
-    fn codes(&mut self, codes: &Codes, places: &[u32]) {
-        self.0 += codes.size(places);
+    fn codes(&mut self, _: &Codes, _: &[u32], size: usize) {
+        self.0 += size;
     }
 
     #[inline(always)]
