@@ -3,7 +3,6 @@
 //! follows first use, and what no sample uses vanishes.
 
 mod headers;
-mod index;
 mod remap;
 mod samples;
 

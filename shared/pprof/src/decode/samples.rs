@@ -47,8 +47,10 @@ impl Reader<'_> {
             match field.number {
                 1 => {
                     field.each("sample.location_id", |id| {
-                        let frame = self.locations.position(id);
-                        samples.frames.push(frame.ok_or_else(|| Fault::UnknownLocation { sample, id })?);
+                        let Some(frame) = self.locations.position(id) else {
+                            return Err(Fault::UnknownLocation { sample, id }.into());
+                        };
+                        samples.frames.push(frame);
                         Ok(())
                     })?;
                     limits::at_most("stack frames", samples.frames.len(), limits.frames)?;

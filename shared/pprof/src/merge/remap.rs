@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::RandomState;
 
-use super::index::Index;
+use crate::index::Index;
 use crate::profile::{Function, Line, Location, Mapping, Profile, Span, index};
 use crate::strings::Str;
 

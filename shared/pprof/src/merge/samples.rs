@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
-use super::index::Index;
 use super::remap::{Memo, string};
+use crate::index::Index;
 use crate::profile::{Label, LabelValue, Profile, Samples, Span, index};
 
 /// How many samples are re-numbered before they are looked up. Looking up misses the cache, and the
