@@ -66,17 +66,27 @@ impl<'a> Cursor<'a> {
         }
         let at = self.at;
         let tag = self.varint()?;
+        self.value(tag, at).map(Some)
+    }
+
+    /// The field whose tag stood at `at`.
+    #[inline(always)]
+    pub(crate) fn value(&mut self, tag: u64, at: usize) -> Result<Field<'a>, Error> {
         let value = match tag & 7 {
             0 => Value::Varint(self.varint()?),
             1 => self.take(8, at).map(|_| Value::Fixed64)?,
-            2 => {
-                let length = self.varint()?;
-                Value::Bytes(self.take(length, at)?)
-            }
+            2 => Value::Bytes(self.content(at)?),
             5 => self.take(4, at).map(|_| Value::Fixed32)?,
             wire => return Err(unknown_wire_type(wire, at)),
         };
-        Ok(Some(Field { number: tag >> 3, at, value }))
+        Ok(Field { number: tag >> 3, at, value })
+    }
+
+    /// The content of the string, message or packed numbers whose tag stood at `at`.
+    #[inline(always)]
+    pub(crate) fn content(&mut self, at: usize) -> Result<Self, Error> {
+        let length = self.varint()?;
+        self.take(length, at)
     }
 
     #[inline(always)]
@@ -127,7 +137,7 @@ impl<'a> Cursor<'a> {
 
     /// Every number that is left: all that end within eight bytes at a time.
     #[inline(always)]
-    fn each_varint(mut self, mut take: impl FnMut(u64) -> Result<(), Error>) -> Result<(), Error> {
+    pub(crate) fn each_varint(mut self, mut take: impl FnMut(u64) -> Result<(), Error>) -> Result<(), Error> {
         while !self.is_empty() {
             let word = self.raw.get(self.at..).and_then(|rest| rest.first_chunk());
             let word = word.map_or(NEVER_ENDING, |word| u64::from_le_bytes(*word));

@@ -9,14 +9,16 @@ pub(crate) trait Message {
 pub(crate) trait Output: Sized {
     fn varint(&mut self, value: u64);
     fn raw(&mut self, bytes: &[u8]);
-    /// The codes at these places, which are `size` bytes.
-    fn codes(&mut self, codes: &Codes, places: &[u32], size: usize);
+    /// The codes at these places.
+    fn codes(&mut self, codes: &Codes, places: &[u32]);
 
-    /// A message inside this one, its length in front.
+    /// What `write` writes, its length in front.
+    fn enclosed(&mut self, number: u32, write: impl FnOnce(&mut Self));
+
+    /// A message inside this one.
     #[inline(always)]
     fn message(&mut self, number: u32, message: &impl Message) {
-        self.length(number, measure(message));
-        message.write(self);
+        self.enclosed(number, |out| message.write(out));
     }
 
     #[inline(always)]
@@ -35,12 +37,9 @@ pub(crate) trait Output: Sized {
 
     /// google/pprof packs repeated numbers only when there are more than two.
     #[inline(always)]
-    fn uints(&mut self, number: u32, values: impl ExactSizeIterator<Item = u64> + Clone) {
+    fn uints(&mut self, number: u32, values: impl ExactSizeIterator<Item = u64>) {
         if values.len() > 2 {
-            let mut size = Size(0);
-            values.clone().for_each(|value| size.varint(value));
-            self.length(number, size.0);
-            values.for_each(|value| self.varint(value));
+            self.enclosed(number, |out| values.for_each(|value| out.varint(value)));
         } else {
             values.for_each(|value| self.uint(number, value));
         }
@@ -50,14 +49,11 @@ pub(crate) trait Output: Sized {
     #[inline(always)]
     fn uints_of(&mut self, number: u32, codes: &Codes, places: &[u32]) {
         if places.len() > 2 {
-            let size = codes.size(places);
-            self.length(number, size);
-            self.codes(codes, places, size);
+            self.enclosed(number, |out| out.codes(codes, places));
         } else {
             for place in places {
                 self.varint(u64::from(number) << 3);
-                let place = std::slice::from_ref(place);
-                self.codes(codes, place, codes.size(place));
+                self.codes(codes, std::slice::from_ref(place));
             }
         }
     }
@@ -143,7 +139,7 @@ impl Output for Bytes {
     }
 
     #[inline(always)]
-    fn codes(&mut self, codes: &Codes, places: &[u32], _: usize) {
+    fn codes(&mut self, codes: &Codes, places: &[u32]) {
         let mut at = self.at;
         for &place in places {
             let code = codes.0[place as usize];
@@ -151,6 +147,34 @@ impl Output for Bytes {
             at += (code >> 24) as usize;
         }
         self.at = at;
+    }
+
+    /// The length is known last. It mostly takes one byte; where it takes more, what was written moves.
+    #[inline(always)]
+    fn enclosed(&mut self, number: u32, write: impl FnOnce(&mut Self)) {
+        self.varint(u64::from(number) << 3 | 2);
+        let start = self.at + 1;
+        self.at = start;
+        write(self);
+        match self.at - start {
+            length @ 0..0x80 => self.bytes[start - 1] = length as u8,
+            _ => self.widen(start),
+        }
+    }
+}
+
+impl Bytes {
+    /// Puts the length of what stands from `start` on before it.
+    #[inline(never)]
+    fn widen(&mut self, start: usize) {
+        let length = self.at - start;
+        let mut size = Size(0);
+        size.varint(length as u64);
+        let moved = start - 1 + size.0;
+        self.bytes.copy_within(start..self.at, moved);
+        self.at = start - 1;
+        self.varint(length as u64);
+        self.at = moved + length;
     }
 }
 
@@ -168,15 +192,16 @@ impl Output for Size {
     }
 
     #[inline(always)]
-    fn codes(&mut self, _: &Codes, _: &[u32], size: usize) {
-        self.0 += size;
+    fn codes(&mut self, codes: &Codes, places: &[u32]) {
+        self.0 += codes.size(places);
     }
 
     #[inline(always)]
-    fn message(&mut self, number: u32, message: &impl Message) {
-        let size = measure(message);
-        self.length(number, size);
-        self.0 += size;
+    fn enclosed(&mut self, number: u32, write: impl FnOnce(&mut Self)) {
+        let mut size = Self(0);
+        write(&mut size);
+        self.length(number, size.0);
+        self.0 += size.0;
     }
 }
 
@@ -231,6 +256,19 @@ mod tests {
     fn numbers_are_packed_from_the_third_on() {
         assert_eq!(write(&Repeated(&[1, 2])), [8, 1, 8, 2]);
         assert_eq!(write(&Repeated(&[1, 2, 300])), [10, 4, 1, 2, 0xac, 2]);
+    }
+
+    #[test]
+    fn lengths_of_every_size_are_put_in_front() {
+        for count in [0, 3, 0x7f, 0x80, 0x3fff, 0x4000] {
+            let ones = vec![1; count];
+            let out = write(&Repeated(&ones));
+            assert_eq!(measure(&Repeated(&ones)), out.len(), "{count}");
+            let mut cursor = Cursor::new(&out);
+            let found =
+                cursor.field().unwrap().map_or(0, |field| field.content("ones").unwrap().bytes().len());
+            assert_eq!((found, cursor.is_empty()), (count, true));
+        }
     }
 
     #[test]
