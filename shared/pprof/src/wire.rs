@@ -135,27 +135,46 @@ impl<'a> Cursor<'a> {
         Err(Fault::Varint { at: self.at, how }.into())
     }
 
-    /// Every number that is left: all that end within eight bytes at a time.
+    /// Every number that is left.
     #[inline(always)]
     pub(crate) fn each_varint(mut self, mut take: impl FnMut(u64) -> Result<(), Error>) -> Result<(), Error> {
         while !self.is_empty() {
-            let word = self.raw.get(self.at..).and_then(|rest| rest.first_chunk());
-            let word = word.map_or(NEVER_ENDING, |word| u64::from_le_bytes(*word));
+            take(self.varint()?)?;
+        }
+        Ok(())
+    }
+
+    /// Adds numbers to `numbers`, all that end within eight bytes at a time: at least up to the first that
+    /// takes more than four bytes, but not very many. What is left is returned.
+    #[inline(never)]
+    pub(crate) fn short_varints(mut self, numbers: &mut Vec<u32>) -> Self {
+        let mut count = numbers.len();
+        // Each takes a byte at least, and eight bytes hold eight.
+        numbers.resize(count + (self.end - self.at).min(1024) + 7, 0);
+        while self.at < self.end
+            && count + 8 <= numbers.len()
+            && let Some(word) = self.raw.get(self.at..).and_then(|rest| rest.first_chunk())
+        {
+            let word = u64::from_le_bytes(*word);
             let within = u64::MAX >> (64 - 8 * (self.end - self.at).min(8));
             let mut last = !word & NEVER_ENDING & within;
-            if last == 0 {
-                take(self.longer_varint()?)?;
-                continue;
-            }
-            let mut start = 0;
+            let (before, mut start, mut long) = (count, 0, u64::from(last == 0));
             while last != 0 {
-                take(join_sevens((word & (last ^ (last - 1))) >> start))?;
+                let sevens = (word & (last ^ (last - 1))) >> start;
+                long |= sevens >> 32;
+                numbers[count] = join_four_sevens(sevens as u32);
+                count += 1;
                 start = last.trailing_zeros() + 1;
                 last &= last - 1;
             }
+            if long != 0 {
+                count = before;
+                break;
+            }
             self.at += start as usize / 8;
         }
-        Ok(())
+        numbers.truncate(count);
+        self
     }
 
     #[inline(always)]
@@ -173,9 +192,16 @@ impl<'a> Cursor<'a> {
 /// The low seven bits of each byte, put together.
 #[inline(always)]
 fn join_sevens(word: u64) -> u64 {
-    let pairs = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
-    let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
-    fours & 0x0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4
+    let pairs = word & 0x007f_007f_007f_007f | (word >> 1) & 0x3f80_3f80_3f80_3f80;
+    let fours = pairs & 0x0000_3fff_0000_3fff | (pairs >> 2) & 0x0fff_c000_0fff_c000;
+    fours & 0x0fff_ffff | (fours >> 4) & 0x00ff_ffff_f000_0000
+}
+
+/// As [`join_sevens`], for numbers of up to four bytes.
+#[inline(always)]
+fn join_four_sevens(word: u32) -> u32 {
+    let pairs = word & 0x007f_007f | (word >> 1) & 0x3f80_3f80;
+    pairs & 0x3fff | (pairs >> 2) & 0x0fff_c000
 }
 
 #[cold]

@@ -37,6 +37,16 @@ impl Ids {
         }
     }
 
+    /// Makes positions of ids, in place. Where that fails, the id that is not in the table.
+    #[inline(always)]
+    pub(super) fn positions(&self, ids: &mut [u32]) -> Result<(), u64> {
+        for slot in ids {
+            let id = u64::from(*slot);
+            *slot = self.position(id).ok_or(id)?;
+        }
+        Ok(())
+    }
+
     #[inline(always)]
     pub(super) fn position(&self, id: u64) -> Option<u32> {
         match usize::try_from(id).ok().and_then(|id| self.dense.get(id)) {

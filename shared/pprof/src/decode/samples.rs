@@ -31,9 +31,12 @@ pub(super) fn samples(
     samples.stacks.reserve_exact(table.count);
     // Every value takes a byte of the table: what it claims beyond that cannot be true.
     samples.values.reserve_exact(table.count.saturating_mul(width).min(table.bytes));
-    for (sample, entry) in survey.entries(table).enumerate() {
-        Reader { sample, limits, texts, locations }.read(entry?, &mut samples)?;
-    }
+    let mut sample = 0;
+    survey.each_entry(table, |entry| {
+        Reader { sample, limits, texts, locations }.read(entry, &mut samples)?;
+        sample += 1;
+        Ok(())
+    })?;
     order_labels(&mut samples, texts);
     Ok(samples)
 }
@@ -46,7 +49,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    #[inline(always)]
+    #[inline(never)]
     fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<(), Error> {
         let Self { sample, limits, .. } = *self;
         let (frames, labels) = (samples.frames.len(), samples.labels.len());
@@ -62,10 +65,7 @@ impl Reader<'_> {
             let at = cursor.at();
             match cursor.varint()? {
                 FRAME => samples.frames.push(self.frame(cursor.varint()?)?),
-                FRAMES => cursor.content(at)?.each_varint(|id| {
-                    samples.frames.push(self.frame(id)?);
-                    Ok(())
-                })?,
+                FRAMES => self.frames(cursor.content(at)?, &mut samples.frames)?,
                 VALUE => add_value(cursor.varint()?, &mut samples.values),
                 VALUES => cursor.content(at)?.each_varint(|value| {
                     add_value(value, &mut samples.values);
@@ -89,6 +89,21 @@ impl Reader<'_> {
     }
 
     #[inline(always)]
+    fn frames(&self, mut packed: Cursor<'_>, frames: &mut Vec<u32>) -> Result<(), Error> {
+        while !packed.is_empty() {
+            let start = frames.len();
+            packed = packed.short_varints(frames);
+            let known = self.locations.positions(&mut frames[start..]);
+            known.map_err(|id| Fault::UnknownLocation { sample: self.sample, id })?;
+            limits::at_most("stack frames", frames.len(), self.limits.frames)?;
+            if !packed.is_empty() {
+                frames.push(self.frame(packed.varint()?)?);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
     fn frame(&self, id: u64) -> Result<u32, Error> {
         match self.locations.position(id) {
             Some(frame) => Ok(frame),
@@ -97,6 +112,7 @@ impl Reader<'_> {
     }
 
     /// A text label has a text; a numeric one a number or a unit; one with neither is dropped.
+    #[inline(never)]
     fn label(&self, mut cursor: Cursor<'_>) -> Result<Option<Label>, Error> {
         let (mut key, mut text, mut number, mut unit) = (0, 0, 0, 0);
         while let Some(field) = cursor.field()? {

@@ -22,9 +22,10 @@ impl Texts {
         }
         let mut strings = Strings::with_capacity(table.count, table.bytes);
         let mut entries = Vec::with_capacity(table.count);
-        for text in survey.entries(table) {
-            entries.push(strings.intern(text?.bytes()));
-        }
+        survey.each_entry(table, |text| {
+            entries.push(strings.intern(text.bytes()));
+            Ok(())
+        })?;
         Ok(Self { strings, entries })
     }
 
@@ -42,11 +43,12 @@ pub(super) fn mappings(survey: &Survey<'_>, texts: &Texts) -> Result<(Vec<Mappin
     let table = survey.mappings;
     let mut ids = Ids::new("mapping", table.count);
     let mut mappings = Vec::with_capacity(table.count);
-    for entry in survey.entries(table) {
-        let mapping = mapping(entry?, texts)?;
+    survey.each_entry(table, |entry| {
+        let mapping = mapping(entry, texts)?;
         ids.add(mapping.id, mappings.len())?;
         mappings.push(mapping);
-    }
+        Ok(())
+    })?;
     Ok((mappings, ids))
 }
 
@@ -85,11 +87,12 @@ pub(super) fn functions(survey: &Survey<'_>, texts: &Texts) -> Result<(Vec<Funct
     let table = survey.functions;
     let mut ids = Ids::new("function", table.count);
     let mut functions = Vec::with_capacity(table.count);
-    for entry in survey.entries(table) {
-        let function = function(entry?, texts)?;
+    survey.each_entry(table, |entry| {
+        let function = function(entry, texts)?;
         ids.add(function.id, functions.len())?;
         functions.push(function);
-    }
+        Ok(())
+    })?;
     Ok((functions, ids))
 }
 
@@ -124,13 +127,13 @@ pub(super) fn locations(
     let mut ids = Ids::new("location", table.count);
     let mut locations = Vec::with_capacity(table.count);
     let mut lines: Vec<Line> = Vec::with_capacity(table.count);
-    for entry in survey.entries(table) {
+    survey.each_entry(table, |entry| {
         let start = lines.len();
         let mut location =
             Location { id: 0, mapping: None, address: 0, lines: Span::default(), folded: false };
         // Told once the location's id is known.
         let mut unknown_function = None;
-        let mut cursor = entry?;
+        let mut cursor = entry;
         while let Some(field) = cursor.field()? {
             match field.number {
                 1 => location.id = field.uint("location.id")?,
@@ -157,7 +160,8 @@ pub(super) fn locations(
         ids.add(location.id, locations.len())?;
         location.lines = Span::since(start, lines.len());
         locations.push(location);
-    }
+        Ok(())
+    })?;
     Ok((locations, lines, ids))
 }
 
