@@ -77,7 +77,7 @@ impl Reader<'_> {
                     samples.labels.extend(self.label(cursor.content(at)?)?);
                     limits::at_most("labels", samples.labels.len(), limits.labels)?;
                 }
-                tag => other_field(cursor.value(tag, at)?)?,
+                tag => other_field(&cursor.value(tag, at)?)?,
             }
         }
         limits::at_most("stack frames", samples.frames.len(), limits.frames)?;
@@ -141,7 +141,7 @@ impl Reader<'_> {
 /// A field of another number is nobody's business; one of ours has the wrong type.
 #[cold]
 #[inline(never)]
-fn other_field(field: Field<'_>) -> Result<(), Error> {
+fn other_field(field: &Field<'_>) -> Result<(), Error> {
     match field.number {
         1 => field.each("sample.location_id", |_| Ok(())),
         2 => field.each("sample.value", |_| Ok(())),

@@ -102,7 +102,10 @@ impl<'a> Survey<'a> {
             let at = cursor.at();
             match cursor.varint()? {
                 found if found == tag => take(cursor.content(at)?)?,
-                other => drop(cursor.value(other, at)?),
+                // Somebody else's: passed over.
+                other => {
+                    cursor.value(other, at)?;
+                }
             }
         }
         Ok(())
