@@ -4,13 +4,10 @@
 
 use crate::profile::{Kind, LabelValue, Location, Mapping, Profile, index};
 use crate::strings::Str;
-use crate::wire::{Message, Output, measure};
+use crate::wire::{Codes, Message, Output, measure, write};
 
 pub(crate) fn encode(profile: &Profile) -> Vec<u8> {
-    let whole = Whole::of(profile);
-    let mut raw = Vec::with_capacity(measure(&whole));
-    whole.write(&mut raw);
-    raw
+    write(&Whole::of(profile))
 }
 
 pub(crate) fn encoded_len(profile: &Profile) -> u64 {
@@ -77,23 +74,26 @@ impl StringTable {
 struct Whole<'a> {
     profile: &'a Profile,
     table: StringTable,
+    /// The ids of the locations, where they are as small as a writer's that counts from 1.
+    ids: Option<Codes>,
 }
 
 impl<'a> Whole<'a> {
     fn of(profile: &'a Profile) -> Self {
-        Self { profile, table: StringTable::of(profile) }
+        let ids = profile.locations.iter().map(|location| location.id);
+        Self { profile, table: StringTable::of(profile), ids: Codes::of(ids) }
     }
 }
 
 impl Message for Whole<'_> {
     fn write(&self, out: &mut impl Output) {
-        let Self { profile, table } = self;
+        let Self { profile, table, ids } = self;
         let header = &profile.header;
         for &kind in &header.sample_types {
             out.message(1, &ValueType { kind, table });
         }
         for sample in 0..profile.samples.len() {
-            out.message(2, &Sample { sample, profile, table });
+            out.message(2, &Sample { sample, profile, table, ids: ids.as_ref() });
         }
         for mapping in &profile.mappings {
             out.message(3, &MappingEntry { mapping, table });
@@ -141,6 +141,7 @@ impl Message for ValueType<'_> {
 struct Numbers<const N: usize>([u64; N]);
 
 impl<const N: usize> Message for Numbers<N> {
+    #[inline(always)]
     fn write(&self, out: &mut impl Output) {
         (1..).zip(self.0).for_each(|(number, value)| out.uint_or_nothing(number, value));
     }
@@ -150,13 +151,18 @@ struct Sample<'a> {
     sample: usize,
     profile: &'a Profile,
     table: &'a StringTable,
+    ids: Option<&'a Codes>,
 }
 
 impl Message for Sample<'_> {
+    #[inline(always)]
     fn write(&self, out: &mut impl Output) {
-        let Self { sample, profile, table } = *self;
-        let id = |&frame: &u32| profile.locations[frame as usize].id;
-        out.uints(1, profile.samples.stack(sample).iter().map(id));
+        let Self { sample, profile, table, ids } = *self;
+        let stack = profile.samples.stack(sample);
+        match ids {
+            Some(ids) => out.uints_of(1, ids, stack),
+            None => out.uints(1, stack.iter().map(|&frame| profile.locations[frame as usize].id)),
+        }
         out.uints(2, profile.samples.values(sample).iter().map(|value| value.cast_unsigned()));
         for label in profile.samples.labels(sample) {
             let key = table.number(label.key);
@@ -193,6 +199,7 @@ struct LocationEntry<'a> {
 }
 
 impl Message for LocationEntry<'_> {
+    #[inline(always)]
     fn write(&self, out: &mut impl Output) {
         let Self { location, profile } = *self;
         let mapping = location.mapping.map_or(0, |at| profile.mappings[at as usize].id);

@@ -2,16 +2,22 @@
 //! deflated. Several members in a row are one stream, and what follows them must be a member too, as
 //! Go's gzip reader has it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
-use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
-use flate2::write::GzEncoder;
+use libdeflater::{CompressionLvl, Compressor, Decompressor};
+use memchr::memmem;
 
 use crate::error::{Error, Fault};
 
+/// libdeflate's level. README.md has the curve that it was chosen by.
+const LEVEL: i32 = 4;
+
 /// Deflate cannot shrink data more than this (RFC 1951: 258 bytes in 2 bits).
 const MOST_SHRUNK: u64 = 1032;
+
+/// The length of a member's header without its optional parts.
+const HEADER: usize = 10;
 
 /// Whether `bytes` start as gzip does.
 #[must_use]
@@ -25,6 +31,41 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
 /// `Malformed` for data that is cut short or corrupt, `Limit` when it inflates to more than `limit`:
 /// then nothing past it is inflated.
 pub fn inflate(bytes: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
+    one_member(bytes, limit).map_or_else(|| members(bytes, limit), Ok)
+}
+
+/// Compresses `raw` as one gzip member, without time or name: equal bytes give equal bytes.
+#[must_use]
+#[expect(clippy::expect_used, reason = "the level is one, and the buffer as large as it can get")]
+pub fn deflate(raw: &[u8]) -> Vec<u8> {
+    let mut compressor = Compressor::new(CompressionLvl::new(LEVEL).expect("a level of libdeflate"));
+    let mut zipped = vec![0; compressor.gzip_compress_bound(raw.len())];
+    let size = compressor.gzip_compress(raw, &mut zipped).expect("the bound is one");
+    zipped.truncate(size);
+    zipped.shrink_to_fit();
+    zipped
+}
+
+/// The way of almost every profile: one member whose trailer tells the truth, inflated in one go by
+/// libdeflate. `None` for all else, whatever is the matter with it.
+///
+/// libdeflate does not say where a member ends, and more may follow. But it has checked that the member
+/// ends with its size: so if these four bytes stand nowhere but at the end of `bytes`, it ends there.
+fn one_member(bytes: &[u8], limit: u64) -> Option<Vec<u8>> {
+    const HEADER_CRC_OR_UNKNOWN: u8 = 0b1110_0010;
+    let size = usize::try_from(announced(bytes, limit)).ok()?;
+    let (_, but_last) = bytes.split_last()?;
+    let (flags, content) = (*bytes.get(3)?, but_last.get(HEADER..)?);
+    if flags & HEADER_CRC_OR_UNKNOWN != 0 || memmem::find(content, bytes.last_chunk::<4>()?).is_some() {
+        return None;
+    }
+    let mut raw = vec![0; size];
+    let inflated = Decompressor::new().gzip_decompress(bytes, &mut raw).ok()?;
+    (inflated == size).then_some(raw)
+}
+
+/// Any number of members, and the words for what is wrong.
+fn members(bytes: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
     let mut decoder = MultiGzDecoder::new(bytes);
     let mut raw = read(&mut decoder, announced(bytes, limit))?;
     let more = count(&mut decoder, raw.len() as u64, limit)?;
@@ -36,14 +77,6 @@ pub fn inflate(bytes: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
         raw = read(&mut MultiGzDecoder::new(bytes), size)?;
     }
     Ok(raw)
-}
-
-/// Compresses `raw` as one gzip member, without time or name: equal bytes give equal bytes.
-#[must_use]
-#[expect(clippy::expect_used, reason = "a Vec takes all that is written to it")]
-pub fn deflate(raw: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(raw.len() / 4 + 64), Compression::default());
-    encoder.write_all(raw).and_then(|()| encoder.finish()).expect("writing to memory does not fail")
 }
 
 /// What reading gzip data from memory can go wrong by.
@@ -138,7 +171,39 @@ mod tests {
 
     #[test]
     fn what_follows_must_be_a_member() {
-        let trailing = [deflate(b"ab"), vec![0; 20]].concat();
-        assert_eq!(refusal(&trailing, 100).0, ErrorKind::Malformed);
+        let member = deflate(b"ab");
+        let trailer = &member[member.len() - 8..];
+        for garbage in [&[0; 20][..], b"x", trailer, &trailer[4..], &[b"something", trailer].concat()] {
+            let trailing = [&member, garbage].concat();
+            assert_eq!(refusal(&trailing, 100).0, ErrorKind::Malformed, "{garbage:?}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_not_taken_for_the_whole() {
+        // In both the last trailer fits the first member, or could.
+        let [ab, cd] = [&b"ab"[..], b"cd"].map(deflate);
+        assert_eq!(inflate(&[&ab[..], &ab].concat(), 100).unwrap(), b"abab");
+        assert_eq!(inflate(&[&ab[..], &cd].concat(), 100).unwrap(), b"abcd");
+    }
+
+    #[test]
+    fn one_member_is_inflated_in_one_go() {
+        let raw: Vec<u8> = (0..100_000_u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
+        let mut zipped = deflate(&raw);
+        assert_eq!(one_member(&zipped, raw.len() as u64).as_ref(), Some(&raw));
+        assert_eq!(one_member(&zipped, raw.len() as u64 - 1), None);
+        let middle = zipped.len() / 2;
+        zipped[middle] ^= 1;
+        assert_eq!(one_member(&zipped, raw.len() as u64), None);
+        assert_eq!(refusal(&zipped, raw.len() as u64).0, ErrorKind::Malformed);
+    }
+
+    #[test]
+    fn too_little_for_a_member_is_cut_short() {
+        for bytes in [&b""[..], &[0x1f], &[0x1f, 0x8b], &[0x1f, 0x8b, 8, 0]] {
+            assert!(one_member(bytes, 100).is_none(), "{bytes:?}");
+            let _ = inflate(bytes, 100);
+        }
     }
 }

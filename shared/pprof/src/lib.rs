@@ -10,6 +10,7 @@ mod error;
 #[cfg(test)]
 mod example;
 pub mod gzip;
+mod index;
 pub mod legacy;
 mod limits;
 mod merge;

@@ -35,11 +35,12 @@ pub fn merge(profiles: &[&Profile]) -> Result<Profile, Error> {
     let mut merged = headers::combine(profiles)?;
     let mut remap = Remap::default();
     let mut adder = Adder::default();
+    remap.reserve(profiles, &mut merged);
+    adder.reserve(profiles, &mut merged);
     for &source in profiles {
         let mut memo = remap.source(source, &mut merged);
-        for sample in (0..source.samples.len()).filter(|&sample| !source.samples.is_zero(sample)) {
-            adder.add(sample, source, &mut remap, &mut memo, &mut merged);
-        }
+        remap.used(source, &mut memo, &mut merged);
+        adder.add(source, &mut memo, &mut merged);
     }
     if (0..merged.samples.len()).any(|sample| merged.samples.is_zero(sample)) {
         // Values cancelled out. Once more, so that those samples and what only they used vanish.

@@ -37,12 +37,28 @@ impl Ids {
         }
     }
 
-    #[inline]
+    /// Makes positions of ids, in place. Where that fails, the id that is not in the table.
+    #[inline(always)]
+    pub(super) fn positions(&self, ids: &mut [u32]) -> Result<(), u64> {
+        for slot in ids {
+            let id = u64::from(*slot);
+            *slot = self.position(id).ok_or(id)?;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
     pub(super) fn position(&self, id: u64) -> Option<u32> {
         match usize::try_from(id).ok().and_then(|id| self.dense.get(id)) {
             Some(&position) => Some(position).filter(|&position| position != NONE),
-            None => self.sparse.get(&id).copied(),
+            None => self.sparse_position(id),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn sparse_position(&self, id: u64) -> Option<u32> {
+        self.sparse.get(&id).copied()
     }
 }
 

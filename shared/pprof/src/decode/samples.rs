@@ -7,7 +7,14 @@ use crate::error::{Error, Fault};
 use crate::limits::{self, Limits};
 use crate::profile::{Label, LabelValue, Samples};
 use crate::strings::Str;
-use crate::wire::Cursor;
+use crate::wire::{Cursor, Field};
+
+/// The tags of a sample's fields. Numbers come one by one or packed.
+const FRAME: u64 = 1 << 3;
+const FRAMES: u64 = 1 << 3 | 2;
+const VALUE: u64 = 2 << 3;
+const VALUES: u64 = 2 << 3 | 2;
+const LABEL: u64 = 3 << 3 | 2;
 
 pub(super) fn samples(
     survey: &Survey<'_>,
@@ -24,9 +31,12 @@ pub(super) fn samples(
     samples.stacks.reserve_exact(table.count);
     // Every value takes a byte of the table: what it claims beyond that cannot be true.
     samples.values.reserve_exact(table.count.saturating_mul(width).min(table.bytes));
-    for (sample, entry) in survey.entries(table).enumerate() {
-        Reader { sample, limits, texts, locations }.read(entry?, &mut samples)?;
-    }
+    let mut sample = 0;
+    survey.each_entry(table, |entry| {
+        Reader { sample, limits, texts, locations }.read(entry, &mut samples)?;
+        sample += 1;
+        Ok(())
+    })?;
     order_labels(&mut samples, texts);
     Ok(samples)
 }
@@ -39,34 +49,38 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    #[inline(never)]
     fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<(), Error> {
         let Self { sample, limits, .. } = *self;
         let (frames, labels) = (samples.frames.len(), samples.labels.len());
         let (mut value_count, mut label_count) = (0, 0);
-        while let Some(field) = cursor.field()? {
-            match field.number {
-                1 => field.each("sample.location_id", |id| {
-                    let frame = self.locations.position(id).ok_or(Fault::UnknownLocation { sample, id })?;
-                    samples.frames.push(frame);
-                    limits::at_most("stack frames", samples.frames.len(), limits.frames)
-                })?,
-                2 => field.each("sample.value", |value| {
-                    // Those past the last sample type are counted for the message, but not kept.
-                    if value_count < samples.width {
-                        samples.values.push(value.cast_signed());
-                    }
-                    value_count += 1;
+        let mut add_value = |value: u64, values: &mut Vec<i64>| {
+            // Those past the last sample type are counted for the message, but not kept.
+            if value_count < samples.width {
+                values.push(value.cast_signed());
+            }
+            value_count += 1;
+        };
+        while !cursor.is_empty() {
+            let at = cursor.at();
+            match cursor.varint()? {
+                FRAME => samples.frames.push(self.frame(cursor.varint()?)?),
+                FRAMES => self.frames(cursor.content(at)?, &mut samples.frames)?,
+                VALUE => add_value(cursor.varint()?, &mut samples.values),
+                VALUES => cursor.content(at)?.each_varint(|value| {
+                    add_value(value, &mut samples.values);
                     Ok(())
                 })?,
-                3 => {
+                LABEL => {
                     label_count += 1;
                     limits::at_most("labels on one sample", label_count, limits.labels_per_sample)?;
-                    samples.labels.extend(self.label(field.content("sample.label")?)?);
+                    samples.labels.extend(self.label(cursor.content(at)?)?);
                     limits::at_most("labels", samples.labels.len(), limits.labels)?;
                 }
-                _ => {}
+                tag => other_field(&cursor.value(tag, at)?)?,
             }
         }
+        limits::at_most("stack frames", samples.frames.len(), limits.frames)?;
         if value_count != samples.width {
             return Err(Fault::ValueCount { sample, found: value_count, wanted: samples.width }.into());
         }
@@ -74,7 +88,31 @@ impl Reader<'_> {
         Ok(())
     }
 
+    #[inline(always)]
+    fn frames(&self, mut packed: Cursor<'_>, frames: &mut Vec<u32>) -> Result<(), Error> {
+        while !packed.is_empty() {
+            let start = frames.len();
+            packed = packed.short_varints(frames);
+            let known = self.locations.positions(&mut frames[start..]);
+            known.map_err(|id| Fault::UnknownLocation { sample: self.sample, id })?;
+            limits::at_most("stack frames", frames.len(), self.limits.frames)?;
+            if !packed.is_empty() {
+                frames.push(self.frame(packed.varint()?)?);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn frame(&self, id: u64) -> Result<u32, Error> {
+        match self.locations.position(id) {
+            Some(frame) => Ok(frame),
+            None => Err(Fault::UnknownLocation { sample: self.sample, id }.into()),
+        }
+    }
+
     /// A text label has a text; a numeric one a number or a unit; one with neither is dropped.
+    #[inline(never)]
     fn label(&self, mut cursor: Cursor<'_>) -> Result<Option<Label>, Error> {
         let (mut key, mut text, mut number, mut unit) = (0, 0, 0, 0);
         while let Some(field) = cursor.field()? {
@@ -97,6 +135,18 @@ impl Reader<'_> {
             return Ok(None);
         };
         Ok(Some(Label { key, value }))
+    }
+}
+
+/// A field of another number is nobody's business; one of ours has the wrong type.
+#[cold]
+#[inline(never)]
+fn other_field(field: &Field<'_>) -> Result<(), Error> {
+    match field.number {
+        1 => field.each("sample.location_id", |_| Ok(())),
+        2 => field.each("sample.value", |_| Ok(())),
+        3 => field.content("sample.label").map(drop),
+        _ => Ok(()),
     }
 }
 

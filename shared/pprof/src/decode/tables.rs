@@ -22,9 +22,10 @@ impl Texts {
         }
         let mut strings = Strings::with_capacity(table.count, table.bytes);
         let mut entries = Vec::with_capacity(table.count);
-        for text in survey.entries(table) {
-            entries.push(strings.intern(text?.bytes()));
-        }
+        survey.each_entry(table, |text| {
+            entries.push(strings.intern(text.bytes()));
+            Ok(())
+        })?;
         Ok(Self { strings, entries })
     }
 
@@ -42,11 +43,12 @@ pub(super) fn mappings(survey: &Survey<'_>, texts: &Texts) -> Result<(Vec<Mappin
     let table = survey.mappings;
     let mut ids = Ids::new("mapping", table.count);
     let mut mappings = Vec::with_capacity(table.count);
-    for entry in survey.entries(table) {
-        let mapping = mapping(entry?, texts)?;
+    survey.each_entry(table, |entry| {
+        let mapping = mapping(entry, texts)?;
         ids.add(mapping.id, mappings.len())?;
         mappings.push(mapping);
-    }
+        Ok(())
+    })?;
     Ok((mappings, ids))
 }
 
@@ -85,11 +87,12 @@ pub(super) fn functions(survey: &Survey<'_>, texts: &Texts) -> Result<(Vec<Funct
     let table = survey.functions;
     let mut ids = Ids::new("function", table.count);
     let mut functions = Vec::with_capacity(table.count);
-    for entry in survey.entries(table) {
-        let function = function(entry?, texts)?;
+    survey.each_entry(table, |entry| {
+        let function = function(entry, texts)?;
         ids.add(function.id, functions.len())?;
         functions.push(function);
-    }
+        Ok(())
+    })?;
     Ok((functions, ids))
 }
 
@@ -124,13 +127,13 @@ pub(super) fn locations(
     let mut ids = Ids::new("location", table.count);
     let mut locations = Vec::with_capacity(table.count);
     let mut lines: Vec<Line> = Vec::with_capacity(table.count);
-    // A line's function is checked once the location's id is known: the message names it.
-    let mut function_ids = Vec::new();
-    for entry in survey.entries(table) {
+    survey.each_entry(table, |entry| {
         let start = lines.len();
         let mut location =
             Location { id: 0, mapping: None, address: 0, lines: Span::default(), folded: false };
-        let mut cursor = entry?;
+        // Told once the location's id is known.
+        let mut unknown_function = None;
+        let mut cursor = entry;
         while let Some(field) = cursor.field()? {
             match field.number {
                 1 => location.id = field.uint("location.id")?,
@@ -138,8 +141,11 @@ pub(super) fn locations(
                 2 => location.mapping = mappings.position(field.uint("location.mapping_id")?),
                 3 => location.address = field.uint("location.address")?,
                 4 => {
-                    let (function, line) = line(field.content("location.line")?)?;
-                    function_ids.push(function);
+                    let (function, mut line) = line(field.content("location.line")?)?;
+                    match functions.position(function) {
+                        Some(position) => line.function = position,
+                        None => unknown_function = unknown_function.or(Some(function)),
+                    }
                     lines.push(line);
                     limits::at_most("lines", lines.len(), limits.lines)?;
                     limits::at_most("lines on one location", lines.len() - start, limits.lines_per_location)?;
@@ -148,18 +154,19 @@ pub(super) fn locations(
                 _ => {}
             }
         }
-        for (line, function) in lines[start..].iter_mut().zip(function_ids.drain(..)) {
-            let position = functions.position(function);
-            line.function = position.ok_or(Fault::UnknownFunction { location: location.id, function })?;
+        if let Some(function) = unknown_function {
+            return Err(Fault::UnknownFunction { location: location.id, function }.into());
         }
         ids.add(location.id, locations.len())?;
         location.lines = Span::since(start, lines.len());
         locations.push(location);
-    }
+        Ok(())
+    })?;
     Ok((locations, lines, ids))
 }
 
 /// A line and the id of its function.
+#[inline(always)]
 fn line(mut cursor: Cursor<'_>) -> Result<(u64, Line), Error> {
     let (mut function, mut line) = (0, Line { function: 0, line: 0, column: 0 });
     while let Some(field) = cursor.field()? {

@@ -9,12 +9,11 @@
 //! sum of its samples, and so does the link between each pair of locations, so that the work follows the
 //! size of the profile and not samples times lines.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
+use std::hash::Hash;
 
 use super::index;
 use crate::error::{Error, Fault};
+use crate::index::Numbers;
 use crate::profile::{Profile, Span};
 use crate::strings::Str;
 
@@ -133,8 +132,6 @@ fn overflow(profile: &Profile, weight: usize) -> Error {
     Fault::Overflow { sample_type }.into()
 }
 
-type Map<K, V> = HashMap<K, V, RandomState>;
-
 /// A node of the compiler's graph.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Node {
@@ -156,15 +153,13 @@ struct Chain {
 
 struct Counter<'a> {
     profile: &'a Profile,
-    nodes: Map<Node, u32>,
-    node_list: Vec<Node>,
+    nodes: Numbers<Node>,
     /// Edges between nodes, not yet added up.
-    edges: Map<(u32, u32), u32>,
-    edge_list: Vec<(u32, u32)>,
+    edges: Numbers<(u32, u32)>,
     chains: Vec<Option<Chain>>,
     chain_edges: Vec<u32>,
-    /// Sums by location and by pair of caller's and leaf's location.
-    alone: Sums<u32>,
+    /// Sums by location, and by pair of caller's and leaf's location.
+    alone: Vec<i64>,
     linked: Sums<(u32, u32)>,
     /// Whether any sample had a weight, and whether one of these had a start line.
     weighed: bool,
@@ -176,13 +171,11 @@ impl<'a> Counter<'a> {
         let width = profile.samples.width;
         Self {
             profile,
-            nodes: Map::default(),
-            node_list: Vec::new(),
-            edges: Map::default(),
-            edge_list: Vec::new(),
+            nodes: Numbers::new(),
+            edges: Numbers::new(),
             chains: vec![None; profile.locations.len()],
             chain_edges: Vec::new(),
-            alone: Sums::new(width),
+            alone: vec![0; profile.locations.len() * width],
             linked: Sums::new(width),
             weighed: false,
             start_line: false,
@@ -201,14 +194,19 @@ impl<'a> Counter<'a> {
         match *top {
             [leaf, caller] => {
                 self.linked.add((caller, leaf), values);
-                self.alone.add(leaf, values);
+                self.add_alone(leaf, values);
                 if caller != leaf {
-                    self.alone.add(caller, values);
+                    self.add_alone(caller, values);
                 }
             }
-            [leaf] => self.alone.add(leaf, values),
+            [leaf] => self.add_alone(leaf, values),
             _ => {}
         }
+    }
+
+    fn add_alone(&mut self, location: u32, values: &[i64]) {
+        let at = location as usize * values.len();
+        combine_each(&mut self.alone[at..at + values.len()], values, i64::wrapping_add);
     }
 
     fn chain(&mut self, at: u32) -> Chain {
@@ -250,43 +248,48 @@ impl<'a> Counter<'a> {
     }
 
     fn node(&mut self, node: Node) -> u32 {
-        *self.nodes.entry(node).or_insert_with(|| {
-            self.node_list.push(node);
-            index(self.node_list.len() - 1)
-        })
+        index(self.nodes.of(node))
     }
 
     fn edge(&mut self, from: u32, to: u32) -> u32 {
-        *self.edges.entry((from, to)).or_insert_with(|| {
-            self.edge_list.push((from, to));
-            index(self.edge_list.len() - 1)
-        })
+        index(self.edges.of((from, to)))
     }
 
     /// The calls and their values.
     fn finish(mut self) -> (Vec<Call>, Vec<i64>) {
-        let (alone, linked) = (std::mem::take(&mut self.alone.keys), std::mem::take(&mut self.linked.keys));
-        // The link's own edge, where neither location has it already.
-        let links: Vec<Option<u32>> = linked.iter().map(|&pair| self.link(pair)).collect();
-        let mut sums = Sums::new(self.profile.samples.width);
-        for (at, location) in alone.into_iter().enumerate() {
-            for &edge in self.own_edges(location) {
-                sums.add(self.call(edge), self.alone.values(at));
+        let width = self.profile.samples.width;
+        let linked = std::mem::replace(&mut self.linked, Sums::new(width));
+        let links: Vec<Option<u32>> = linked.keys().iter().map(|&pair| self.link(pair)).collect();
+        // First by edge between nodes, then by call: there are far fewer of these.
+        let mut edges = vec![0; self.edges.things().len() * width];
+        let mut add = |edge: u32, values: &[i64], combine: fn(i64, i64) -> i64| {
+            let at = edge as usize * width;
+            combine_each(&mut edges[at..at + width], values, combine);
+        };
+        for (chain, values) in self.chains.iter().zip(self.alone.chunks_exact(width)) {
+            let Some(chain) = chain else { continue };
+            for &edge in &self.chain_edges[chain.edges.range()] {
+                add(edge, values, i64::wrapping_add);
             }
         }
-        for ((at, (caller, leaf)), link) in linked.into_iter().enumerate().zip(links) {
-            let values = self.linked.values(at);
+        for ((at, &(caller, leaf)), link) in linked.keys().iter().enumerate().zip(links) {
+            let values = linked.values(at);
+            // The link's own edge, where neither location has it already.
             if let Some(edge) = link {
-                sums.add(self.call(edge), values);
+                add(edge, values, i64::wrapping_add);
             }
             if caller != leaf {
                 // An edge that both locations have counts once.
                 for edge in common(self.own_edges(caller), self.own_edges(leaf)) {
-                    sums.subtract(self.call(edge), values);
+                    add(edge, values, i64::wrapping_sub);
                 }
             }
         }
-        (sums.keys, sums.values)
+        let mut sums = Sums::new(width);
+        for (edge, values) in edges.chunks_exact(width).enumerate() {
+            sums.add(self.call(edge), values);
+        }
+        (sums.keys.things().to_vec(), sums.values)
     }
 
     fn link(&mut self, (caller, leaf): (u32, u32)) -> Option<u32> {
@@ -303,9 +306,9 @@ impl<'a> Counter<'a> {
         self.chains[location as usize].map_or(&[], |chain| &self.chain_edges[chain.edges.range()])
     }
 
-    fn call(&self, edge: u32) -> Call {
-        let (from, to) = self.edge_list[edge as usize];
-        let (from, to) = (self.node_list[from as usize], self.node_list[to as usize]);
+    fn call(&self, edge: usize) -> Call {
+        let (from, to) = self.edges.things()[edge];
+        let [from, to] = [from, to].map(|node| self.nodes.things()[node as usize]);
         Call { caller: from.name, callee: to.name, offset: from.line.wrapping_sub(from.start_line) }
     }
 }
@@ -339,17 +342,24 @@ fn common<'a>(mut a: &'a [u32], mut b: &'a [u32]) -> impl Iterator<Item = u32> +
     })
 }
 
+fn combine_each(sums: &mut [i64], values: &[i64], combine: fn(i64, i64) -> i64) {
+    sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum = combine(*sum, value));
+}
+
 /// Sums of value vectors by key, in the order in which keys came.
 struct Sums<K> {
     width: usize,
-    places: Map<K, usize>,
-    keys: Vec<K>,
+    keys: Numbers<K>,
     values: Vec<i64>,
 }
 
-impl<K: Copy + Eq + std::hash::Hash> Sums<K> {
+impl<K: Copy + Eq + Hash> Sums<K> {
     fn new(width: usize) -> Self {
-        Self { width, places: Map::default(), keys: Vec::new(), values: Vec::new() }
+        Self { width, keys: Numbers::new(), values: Vec::new() }
+    }
+
+    fn keys(&self) -> &[K] {
+        self.keys.things()
     }
 
     fn values(&self, at: usize) -> &[i64] {
@@ -357,22 +367,11 @@ impl<K: Copy + Eq + std::hash::Hash> Sums<K> {
     }
 
     fn add(&mut self, key: K, values: &[i64]) {
-        self.each(key, values, i64::wrapping_add);
-    }
-
-    fn subtract(&mut self, key: K, values: &[i64]) {
-        self.each(key, values, i64::wrapping_sub);
-    }
-
-    fn each(&mut self, key: K, values: &[i64], combine: fn(i64, i64) -> i64) {
-        let at = *self.places.entry(key).or_insert_with(|| {
-            self.keys.push(key);
-            self.values.resize(self.values.len() + self.width, 0);
-            self.keys.len() - 1
-        });
-        let sums = &mut self.values[at * self.width..(at + 1) * self.width];
-        for (sum, &value) in sums.iter_mut().zip(values) {
-            *sum = combine(*sum, value);
+        let at = self.keys.of(key) * self.width;
+        if at == self.values.len() {
+            self.values.extend_from_slice(values);
+        } else {
+            combine_each(&mut self.values[at..at + self.width], values, i64::wrapping_add);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Re-numbering: from a source's mappings, functions and locations to the merged profile's. Each entry
 //! is looked up once per source by position; equality across sources is that of google/pprof's keys.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
+use crate::index::Index;
 use crate::profile::{Function, Line, Location, Mapping, Profile, Span, index};
 use crate::strings::Str;
 
@@ -17,10 +17,9 @@ const UNMAPPED: u32 = u32::MAX;
 /// What the merged profile has so far, found by content.
 #[derive(Default)]
 pub(super) struct Remap {
-    mappings: HashTable<u32>,
-    functions: HashTable<u32>,
-    /// With each entry its hash: to compute it again means to walk over its lines.
-    locations: HashTable<(u64, u32)>,
+    mappings: Index,
+    functions: Index,
+    locations: Index,
     hasher: RandomState,
 }
 
@@ -29,10 +28,19 @@ pub(super) struct Memo {
     strings: Vec<u32>,
     mappings: Vec<u32>,
     functions: Vec<u32>,
-    locations: Vec<u32>,
+    pub(super) locations: Vec<u32>,
 }
 
 impl Remap {
+    /// Makes room for the tables of the largest of these profiles.
+    pub(super) fn reserve(&mut self, profiles: &[&Profile], merged: &mut Profile) {
+        let room = |count: fn(&Profile) -> usize| profiles.iter().map(|&it| count(it)).max().unwrap_or(0);
+        let locations = room(|profile| profile.locations.len());
+        self.locations.reserve(locations);
+        merged.locations.reserve(locations);
+        merged.lines.reserve(room(|profile| profile.lines.len()));
+    }
+
     pub(super) fn source(&mut self, source: &Profile, merged: &mut Profile) -> Memo {
         let unmapped = |count| vec![UNMAPPED; count];
         let mut memo = Memo {
@@ -48,28 +56,28 @@ impl Remap {
         memo
     }
 
-    pub(super) fn location(
-        &mut self,
-        at: u32,
-        source: &Profile,
-        memo: &mut Memo,
-        merged: &mut Profile,
-    ) -> u32 {
-        let known = memo.locations[at as usize];
-        if known != UNMAPPED {
-            return known;
+    /// Takes over what the samples of `source` use, in the order in which they use it.
+    pub(super) fn used(&mut self, source: &Profile, memo: &mut Memo, merged: &mut Profile) {
+        for sample in (0..source.samples.len()).filter(|&sample| !source.samples.is_zero(sample)) {
+            for &frame in source.samples.stack(sample) {
+                if memo.locations[frame as usize] == UNMAPPED {
+                    memo.locations[frame as usize] = self.location(frame, source, memo, merged);
+                }
+            }
         }
+    }
+
+    fn location(&mut self, at: u32, source: &Profile, memo: &mut Memo, merged: &mut Profile) -> u32 {
         let from = &source.locations[at as usize];
         let mapping = from.mapping.map(|at| self.mapping(at, source, memo, merged));
         // Address space layouts differ: addresses move along with their mapping.
-        let moved = |merged: &Profile| match (from.mapping, mapping) {
+        let address = match (from.mapping, mapping) {
             (Some(old), Some(new)) => {
                 let (old, new) = (&source.mappings[old as usize], &merged.mappings[new as usize]);
                 from.address.wrapping_add(new.start.wrapping_sub(old.start))
             }
             _ => from.address,
         };
-        let address = moved(merged);
         let start = merged.lines.len();
         for line in source.lines_of(from) {
             let function = self.function(line.function, source, memo, merged);
@@ -77,33 +85,30 @@ impl Remap {
         }
         let lines = Span::since(start, merged.lines.len());
         let id = merged.locations.len() as u64 + 1;
-        let location = Location { id, mapping, address, lines, folded: from.folded };
-        let placed = self.place_location(location, merged);
-        memo.locations[at as usize] = placed;
-        placed
+        self.place_location(Location { id, mapping, address, lines, folded: from.folded }, merged)
     }
 
     /// The location equal to this one, whose lines are the last of the arena, or this one as a new entry.
     fn place_location(&mut self, location: Location, merged: &mut Profile) -> u32 {
-        let hash = hash_location(&self.hasher, &location, merged);
         let Profile { locations, lines, .. } = merged;
+        let own = &lines[location.lines.range()];
+        let hash = hash_location(&self.hasher, &location, own);
         let same = |other: &Location| {
             (other.address, other.mapping, other.folded)
                 == (location.address, location.mapping, location.folded)
-                && same_lines(&lines[other.lines.range()], &lines[location.lines.range()])
+                && same_lines(&lines[other.lines.range()], own)
         };
-        if let Some(&(_, at)) =
-            self.locations.find(hash, |&(h, at)| h == hash && same(&locations[at as usize]))
-        {
+        let new = index(locations.len());
+        let at = self.locations.find_or_add(hash, new, |at| same(&locations[at as usize]));
+        if at == new {
+            locations.push(location);
+        } else {
             lines.truncate(location.lines.start as usize);
-            return at;
         }
-        let at = index(locations.len());
-        locations.push(location);
-        self.locations.insert_unique(hash, (hash, at), |&(hash, _)| hash);
         at
     }
 
+    #[inline(always)]
     fn mapping(&mut self, at: u32, source: &Profile, memo: &mut Memo, merged: &mut Profile) -> u32 {
         let known = memo.mappings[at as usize];
         if known != UNMAPPED {
@@ -114,19 +119,17 @@ impl Remap {
         let mapping = Mapping { id: merged.mappings.len() as u64 + 1, file, build_id, ..*from };
         let key = mapping_key(&mapping);
         let Profile { mappings, .. } = merged;
-        let entry = self.mappings.entry(
-            self.hasher.hash_one(key),
-            |&at| mapping_key(&mappings[at as usize]) == key,
-            |&at| self.hasher.hash_one(mapping_key(&mappings[at as usize])),
-        );
-        let placed = *entry.or_insert_with(|| index(mappings.len())).get();
-        if placed as usize == mappings.len() {
+        let new = index(mappings.len());
+        let same = |at: u32| mapping_key(&mappings[at as usize]) == key;
+        let placed = self.mappings.find_or_add(self.hasher.hash_one(key), new, same);
+        if placed == new {
             mappings.push(mapping);
         }
         memo.mappings[at as usize] = placed;
         placed
     }
 
+    #[inline(always)]
     fn function(&mut self, at: u32, source: &Profile, memo: &mut Memo, merged: &mut Profile) -> u32 {
         let known = memo.functions[at as usize];
         if known != UNMAPPED {
@@ -139,13 +142,10 @@ impl Remap {
         let function = Function { id, name, system_name, filename, start_line: from.start_line };
         let key = function_key(&function);
         let Profile { functions, .. } = merged;
-        let entry = self.functions.entry(
-            self.hasher.hash_one(key),
-            |&at| function_key(&functions[at as usize]) == key,
-            |&at| self.hasher.hash_one(function_key(&functions[at as usize])),
-        );
-        let placed = *entry.or_insert_with(|| index(functions.len())).get();
-        if placed as usize == functions.len() {
+        let new = index(functions.len());
+        let same = |at: u32| function_key(&functions[at as usize]) == key;
+        let placed = self.functions.find_or_add(self.hasher.hash_one(key), new, same);
+        if placed == new {
             functions.push(function);
         }
         memo.functions[at as usize] = placed;
@@ -183,12 +183,12 @@ fn same_lines(a: &[Line], b: &[Line]) -> bool {
         && a.iter().zip(b).all(|(a, b)| (a.function, a.line) == (b.function, b.line))
 }
 
-fn hash_location(hasher: &RandomState, location: &Location, merged: &Profile) -> u64 {
+fn hash_location(hasher: &RandomState, location: &Location, lines: &[Line]) -> u64 {
     let mut hasher = hasher.build_hasher();
-    (location.address, location.mapping, location.folded).hash(&mut hasher);
-    for line in merged.lines_of(location) {
-        hasher.write_u32(line.function);
-        hasher.write_i64(line.line);
+    let mapping = u128::from(location.mapping.unwrap_or(UNMAPPED));
+    hasher.write_u128(u128::from(location.address) | mapping << 64 | u128::from(location.folded) << 96);
+    for line in lines {
+        hasher.write_u128(u128::from(line.line.cast_unsigned()) | u128::from(line.function) << 64);
     }
     hasher.finish()
 }

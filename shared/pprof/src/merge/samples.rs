@@ -5,68 +5,155 @@
 //! are compared as what they are.
 
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
-use super::remap::{Memo, Remap, string};
-use crate::profile::{Label, LabelValue, Profile, index};
+use super::remap::{Memo, string};
+use crate::index::Index;
+use crate::profile::{Label, LabelValue, Profile, Samples, Span, index};
+
+/// How many samples are re-numbered before they are looked up. Looking up misses the cache, and the
+/// processor waits for many at a time only if there is little else between one and the next.
+const BLOCK: usize = 64;
 
 /// The merged samples, found by stack and labels.
 #[derive(Default)]
 pub(super) struct Adder {
-    /// With each entry its hash: to compute it again means to walk over its stack.
-    samples: HashTable<(u64, u32)>,
+    known: Index,
     hasher: RandomState,
+    block: Vec<Candidate>,
+}
+
+/// A sample in the numbers of the merged profile, perhaps equal to one that is there. Its frames and
+/// labels already lie at the ends of the arenas, each candidate's up to these marks.
+struct Candidate {
+    /// In its source.
+    sample: usize,
+    hash: u64,
+    frames: usize,
+    labels: usize,
 }
 
 impl Adder {
-    /// Adds one sample of `source`.
-    pub(super) fn add(
-        &mut self,
-        sample: usize,
-        source: &Profile,
-        remap: &mut Remap,
-        memo: &mut Memo,
-        merged: &mut Profile,
-    ) {
-        let (frames, labels) = (merged.samples.frames.len(), merged.samples.labels.len());
-        for &frame in source.samples.stack(sample) {
-            let frame = remap.location(frame, source, memo, merged);
-            merged.samples.frames.push(frame);
-        }
-        for label in source.samples.labels(sample) {
-            let value = match label.value {
-                LabelValue::Text(text) => LabelValue::Text(string(text, source, memo, merged)),
-                LabelValue::Number(number, unit) => {
-                    LabelValue::Number(number, unit.map(|unit| string(unit, source, memo, merged)))
-                }
-            };
-            let key = string(label.key, source, memo, merged);
-            merged.samples.labels.push(Label { key, value });
-        }
-        self.place(frames, labels, source.samples.values(sample), merged);
+    /// Makes room for the samples of all these profiles, where they are much alike.
+    pub(super) fn reserve(&mut self, profiles: &[&Profile], merged: &mut Profile) {
+        let room = |count: fn(&Samples) -> usize| {
+            let counts = || profiles.iter().map(|profile| count(&profile.samples));
+            let largest = counts().max().unwrap_or(0);
+            counts().sum::<usize>().min(largest + largest / 8)
+        };
+        let samples = room(Samples::len);
+        self.known.reserve(samples);
+        merged.samples.stacks.reserve(samples);
+        merged.samples.values.reserve(room(|samples| samples.values.len()));
+        merged.samples.frames.reserve(room(|samples| samples.frames.len()));
     }
 
-    /// Adds `values` to the sample equal to what the arenas hold past these lengths, or makes it one.
-    fn place(&mut self, frames: usize, labels: usize, values: &[i64], merged: &mut Profile) {
-        let samples = &mut merged.samples;
-        let (stack, tags) = (&samples.frames[frames..], &samples.labels[labels..]);
-        let mut hasher = self.hasher.build_hasher();
-        stack.iter().for_each(|&frame| hasher.write_u32(frame));
-        tags.hash(&mut hasher);
-        let hash = hasher.finish();
-        let same = |at: u32| samples.stack(at as usize) == stack && samples.labels(at as usize) == tags;
-        if let Some(&(_, at)) = self.samples.find(hash, |&(h, at)| h == hash && same(at)) {
-            samples.frames.truncate(frames);
-            samples.labels.truncate(labels);
-            for (sum, &value) in samples.values_mut(at as usize).iter_mut().zip(values) {
-                *sum = sum.wrapping_add(value);
+    /// Adds the samples of `source` to `merged`, but for those of zeroes only.
+    pub(super) fn add(&mut self, source: &Profile, memo: &mut Memo, merged: &mut Profile) {
+        let count = source.samples.len();
+        for start in (0..count).step_by(BLOCK) {
+            let ends = (merged.samples.frames.len(), merged.samples.labels.len());
+            for sample in start..count.min(start + BLOCK) {
+                if !source.samples.is_zero(sample) {
+                    self.renumber(sample, source, memo, merged);
+                }
             }
-            return;
+            self.settle(ends, &source.samples, &mut merged.samples);
         }
-        self.samples.insert_unique(hash, (hash, index(samples.len())), |&(hash, _)| hash);
-        samples.values.extend_from_slice(values);
-        samples.close(frames, labels);
     }
+
+    /// Puts a sample at the ends of the arenas.
+    #[inline(always)]
+    fn renumber(&mut self, sample: usize, source: &Profile, memo: &mut Memo, merged: &mut Profile) {
+        let (first_frame, first_label) = (merged.samples.frames.len(), merged.samples.labels.len());
+        let stack = source.samples.stack(sample);
+        merged.samples.frames.extend(stack.iter().map(|&frame| memo.locations[frame as usize]));
+        for label in source.samples.labels(sample) {
+            let label = renumber_label(label, source, memo, merged);
+            merged.samples.labels.push(label);
+        }
+        let Samples { frames, labels, .. } = &merged.samples;
+        let hash = hash(&self.hasher, &frames[first_frame..], &labels[first_label..]);
+        self.block.push(Candidate { sample, hash, frames: frames.len(), labels: labels.len() });
+    }
+
+    /// Makes each candidate a sample, or adds its values to the sample that it is equal to.
+    #[inline(always)]
+    fn settle(&mut self, ends: (usize, usize), source: &Samples, samples: &mut Samples) {
+        // What is kept, and what is looked at: behind those that were not, the others move up.
+        let (mut frames, mut labels) = ends;
+        let (mut frames_read, mut labels_read) = ends;
+        for candidate in &self.block {
+            let stack = frames_read..candidate.frames;
+            let tags = labels_read..candidate.labels;
+            (frames_read, labels_read) = (candidate.frames, candidate.labels);
+            let same = |at: u32| {
+                samples.stack(at as usize) == &samples.frames[stack.clone()]
+                    && samples.labels(at as usize) == &samples.labels[tags.clone()]
+            };
+            let place = self.known.find_or_add(candidate.hash, index(samples.len()), same) as usize;
+            let values = source.values(candidate.sample);
+            if place < samples.len() {
+                for (sum, &value) in samples.values_mut(place).iter_mut().zip(values) {
+                    *sum = sum.wrapping_add(value);
+                }
+                continue;
+            }
+            samples.values.extend_from_slice(values);
+            let stack = move_up(&mut samples.frames, stack, &mut frames);
+            let tags = move_up(&mut samples.labels, tags, &mut labels);
+            samples.push(stack, tags);
+        }
+        samples.frames.truncate(frames);
+        samples.labels.truncate(labels);
+        self.block.clear();
+    }
+}
+
+/// Moves a part of an arena to `to`, which then is behind it.
+#[inline(always)]
+fn move_up<T: Copy>(arena: &mut [T], part: Range<usize>, to: &mut usize) -> Span {
+    let start = *to;
+    *to += part.len();
+    if start != part.start {
+        arena.copy_within(part, start);
+    }
+    Span::since(start, *to)
+}
+
+fn renumber_label(label: &Label, source: &Profile, memo: &mut Memo, merged: &mut Profile) -> Label {
+    let value = match label.value {
+        LabelValue::Text(text) => LabelValue::Text(string(text, source, memo, merged)),
+        LabelValue::Number(number, unit) => {
+            LabelValue::Number(number, unit.map(|unit| string(unit, source, memo, merged)))
+        }
+    };
+    Label { key: string(label.key, source, memo, merged), value }
+}
+
+#[inline(always)]
+fn hash(hasher: &RandomState, stack: &[u32], labels: &[Label]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    // Four numbers cost this hasher as much as one.
+    let (fours, rest) = stack.as_chunks();
+    for four in fours {
+        hasher.write_u128(join(four));
+    }
+    if !rest.is_empty() {
+        let mut four = [0; 4];
+        four[..rest.len()].copy_from_slice(rest);
+        hasher.write_u128(join(&four));
+    }
+    if !labels.is_empty() {
+        labels.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+#[inline(always)]
+fn join(four: &[u32; 4]) -> u128 {
+    let [a, b, c, d] = four.map(u128::from);
+    a | b << 32 | c << 64 | d << 96
 }

@@ -157,13 +157,17 @@ impl Samples {
     /// Makes a sample of what was added to the arenas since they had these lengths. Its values must be in
     /// place, or follow at once.
     pub(crate) fn close(&mut self, frames: usize, labels: usize) {
-        if self.labels.len() > labels {
+        self.push(Span::since(frames, self.frames.len()), Span::since(labels, self.labels.len()));
+    }
+
+    /// Makes a sample of these parts of the arenas.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, stack: Span, labels: Span) {
+        if labels.len() > 0 || !self.label_spans.is_empty() {
             self.label_spans.resize(self.stacks.len(), Span::default());
+            self.label_spans.push(labels);
         }
-        if !self.labels.is_empty() {
-            self.label_spans.push(Span::since(labels, self.labels.len()));
-        }
-        self.stacks.push(Span::since(frames, self.frames.len()));
+        self.stacks.push(stack);
     }
 }
 
