@@ -11,7 +11,7 @@ use memchr::memmem;
 use crate::error::{Error, Fault};
 
 /// libdeflate's level. README.md has the curve that it was chosen by.
-const LEVEL: i32 = 4;
+const LEVEL: i32 = 1;
 
 /// Deflate cannot shrink data more than this (RFC 1951: 258 bytes in 2 bits).
 const MOST_SHRUNK: u64 = 1032;

@@ -24,6 +24,6 @@ pub use compact::compact;
 pub use edges::{Edge, Edges, Identity};
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;
-pub use merge::{compatible, merge};
+pub use merge::{Accumulator, compatible, merge};
 pub use profile::{Profile, ValueType};
 pub use scan::has_samples;

@@ -2,14 +2,18 @@
 //! is the order of events. What is equal in two profiles becomes one entry, values add up, numbering
 //! follows first use, and what no sample uses vanishes.
 
+mod accumulator;
 mod headers;
+mod order;
 mod remap;
 mod samples;
 
+pub use self::accumulator::Accumulator;
 pub use self::headers::compatible;
+use self::headers::Seen;
 use self::remap::Remap;
 use self::samples::Adder;
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::profile::Profile;
 
 /// Merges profiles into a new one. `merge(&[p])` is p's normal form.
@@ -32,7 +36,13 @@ use crate::profile::Profile;
 /// `Incompatible` when there is no profile, or one differs from the first in its sample types or period
 /// type; `Limit` when they are together more than a profile can hold at all.
 pub fn merge(profiles: &[&Profile]) -> Result<Profile, Error> {
-    let mut merged = headers::combine(profiles)?;
+    let Some((&first, others)) = profiles.split_first() else {
+        return Err(Fault::Nothing.into());
+    };
+    others.iter().try_for_each(|other| compatible(first, other))?;
+    headers::countable(profiles, &[])?;
+    let (mut merged, mut seen) = (headers::start(first), Seen::default());
+    profiles.iter().for_each(|source| headers::add(source, &mut seen, &mut merged));
     let mut remap = Remap::default();
     let mut adder = Adder::default();
     remap.reserve(profiles, &mut merged);
@@ -42,7 +52,7 @@ pub fn merge(profiles: &[&Profile]) -> Result<Profile, Error> {
         remap.used(source, &mut memo, &mut merged);
         adder.add(source, &mut memo, &mut merged);
     }
-    if (0..merged.samples.len()).any(|sample| merged.samples.is_zero(sample)) {
+    if merged.samples.any_zero() {
         // Values cancelled out. Once more, so that those samples and what only they used vanish.
         return merge(&[&merged]);
     }

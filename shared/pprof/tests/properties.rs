@@ -4,7 +4,7 @@
 
 mod naive;
 
-use autopgo_pprof::{Edges, ErrorKind, Limits, Profile, check, compact, has_samples, merge, prune};
+use autopgo_pprof::{Accumulator, Edges, ErrorKind, Limits, Profile, check, compact, has_samples, merge, prune};
 use naive::random::{Kind, model};
 use naive::{Model, wire};
 use proptest::collection::vec;
@@ -20,6 +20,20 @@ fn profiles(models: &[Model]) -> Vec<Profile> {
 
 fn merged(profiles: &[Profile]) -> Profile {
     merge(&profiles.iter().collect::<Vec<_>>()).unwrap()
+}
+
+/// That both have equal samples, tables and header, in whatever order: merged with the other, a profile has
+/// twice of everything that it has, as it has when merged with itself.
+fn same_content(a: &Profile, b: &Profile) -> Result<(), TestCaseError> {
+    for (one, other) in [(a, b), (b, a)] {
+        let [mixed, doubled] = [other, one].map(|second| merge(&[one, second]).unwrap());
+        prop_assert_eq!(mixed.encode(), doubled.encode());
+        let counts = |it: &Profile| {
+            (it.sample_count(), it.location_count(), it.function_count(), it.mapping_count(), it.string_count())
+        };
+        prop_assert_eq!(counts(one), counts(other));
+    }
+    Ok(())
 }
 
 fn preprofile(profile: &Profile) -> Vec<u8> {
@@ -53,6 +67,32 @@ proptest! {
     fn merging_is_the_naive_merge(models in vec(model(Kind::Any), 1..4)) {
         let expected = naive::merge::merge(&models);
         prop_assert_eq!(merged(&profiles(&models)).encode(), wire::write(&expected));
+    }
+
+    #[test]
+    fn what_is_accumulated_is_what_is_merged(models in vec(model(Kind::Any), 1..4)) {
+        let profiles = profiles(&models);
+        let (base, uploads) = profiles.split_first().unwrap();
+        let mut sum = Accumulator::new(base.clone());
+        uploads.iter().for_each(|upload| sum.add(upload).unwrap());
+        same_content(&merged(&profiles), &sum.finish())?;
+
+        // Step by step, written and read in between.
+        let mut step = Accumulator::new(base.clone()).finish();
+        for upload in uploads {
+            let mut sum = Accumulator::new(step);
+            sum.add(upload).unwrap();
+            step = Profile::decode(&sum.finish().encode(), &Limits::default()).unwrap();
+        }
+        let steps = uploads.iter().fold(merged(&profiles[..1]), |base, upload| merged(&[base, upload.clone()]));
+        same_content(&steps, &step)?;
+    }
+
+    #[test]
+    fn an_accumulated_profile_is_in_order(model in model(Kind::Any)) {
+        let once = Accumulator::new(profile(&model)).finish();
+        let again = Profile::decode(&once.encode(), &Limits::default()).unwrap();
+        prop_assert_eq!(Accumulator::new(again).finish().encode(), once.encode());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use foldhash::fast::RandomState;
 
 use crate::error::{Error, Fault};
-use crate::profile::{Header, Kind, Profile};
+use crate::profile::{Header, Kind, Profile, Samples};
 use crate::strings::{Str, Strings};
 
 /// Whether [`merge`](crate::merge()) takes both: they have the same period type and the same sample types
@@ -30,71 +30,76 @@ pub fn compatible(first: &Profile, other: &Profile) -> Result<(), Error> {
     Ok(())
 }
 
-/// A profile with the combined header and nothing else.
-pub(super) fn combine(profiles: &[&Profile]) -> Result<Profile, Error> {
-    let Some((&first, others)) = profiles.split_first() else {
-        return Err(Fault::Nothing.into());
-    };
-    others.iter().try_for_each(|other| compatible(first, other))?;
-    countable(profiles)?;
-
+/// A profile that has of `first` what a merge takes from the first profile alone, and nothing else.
+pub(super) fn start(first: &Profile) -> Profile {
     let mut strings = Strings::new();
-    let mut take = |from: &Profile, string: Str| strings.intern(from.strings.bytes(string));
-    let mut kind = |kind: Kind| Kind { kind: take(first, kind.kind), unit: take(first, kind.unit) };
-    let mut header = Header {
-        sample_types: first.header.sample_types.iter().map(|&it| kind(it)).collect(),
-        period_type: kind(first.header.period_type),
-        drop_frames: take(first, first.header.drop_frames),
-        keep_frames: take(first, first.header.keep_frames),
+    let mut take = |string: Str| strings.intern(first.strings.bytes(string));
+    let from = &first.header;
+    let mut kind = |kind: Kind| Kind { kind: take(kind.kind), unit: take(kind.unit) };
+    let header = Header {
+        sample_types: from.sample_types.iter().map(|&it| kind(it)).collect(),
+        period_type: kind(from.period_type),
+        drop_frames: take(from.drop_frames),
+        keep_frames: take(from.keep_frames),
         ..Header::default()
     };
-    let mut seen: HashSet<Str, RandomState> = HashSet::default();
-    for &source in profiles {
-        let from = &source.header;
-        // Go's rule, for all that its documentation says "the earliest nonzero": a later 0 wins.
-        if header.time_nanos == 0 || from.time_nanos < header.time_nanos {
-            header.time_nanos = from.time_nanos;
-        }
-        header.duration_nanos = header.duration_nanos.wrapping_add(from.duration_nanos);
-        if header.period == 0 || header.period < from.period {
-            header.period = from.period;
-        }
-        for &comment in &from.comments {
-            let comment = take(source, comment);
-            if seen.insert(comment) {
-                header.comments.push(comment);
-            }
-        }
-        for (into, text) in
-            [(&mut header.default_sample_type, from.default_sample_type), (&mut header.doc_url, from.doc_url)]
-        {
-            if *into == Str::EMPTY {
-                *into = take(source, text);
-            }
-        }
-    }
-    Ok(Profile::with_header(strings, header))
+    Profile::with_header(strings, header)
 }
 
-/// Refuses more than the 32-bit positions of one profile can count, were nothing equal.
-fn countable(profiles: &[&Profile]) -> Result<(), Error> {
+/// The comments that a merged profile has already.
+pub(super) type Seen = HashSet<Str, RandomState>;
+
+/// Adds the header of `source` to that of `merged`.
+pub(super) fn add(source: &Profile, seen: &mut Seen, merged: &mut Profile) {
+    let Profile { strings, header, .. } = merged;
+    let mut take = |string: Str| strings.intern(source.strings.bytes(string));
+    let from = &source.header;
+    // Go's rule, for all that its documentation says "the earliest nonzero": a later 0 wins.
+    if header.time_nanos == 0 || from.time_nanos < header.time_nanos {
+        header.time_nanos = from.time_nanos;
+    }
+    header.duration_nanos = header.duration_nanos.wrapping_add(from.duration_nanos);
+    if header.period == 0 || header.period < from.period {
+        header.period = from.period;
+    }
+    for &comment in &from.comments {
+        let comment = take(comment);
+        if seen.insert(comment) {
+            header.comments.push(comment);
+        }
+    }
+    for (into, text) in
+        [(&mut header.default_sample_type, from.default_sample_type), (&mut header.doc_url, from.doc_url)]
+    {
+        if *into == Str::EMPTY {
+            *into = take(text);
+        }
+    }
+}
+
+/// Refuses more than the 32-bit positions of one profile can count, were nothing equal in these and `more`
+/// samples.
+pub(super) fn countable(profiles: &[&Profile], more: &[&Samples]) -> Result<(), Error> {
     type Count = fn(&Profile) -> usize;
-    let counts: [(&'static str, Count); 8] = [
-        ("samples", |p| p.samples.len()),
-        ("stack frames", |p| p.samples.frames.len()),
-        ("labels", |p| p.samples.labels.len()),
+    type Part = fn(&Samples) -> usize;
+    let tables: [(&'static str, Count); 5] = [
         ("mappings", |p| p.mappings.len()),
         ("locations", |p| p.locations.len()),
         ("lines", |p| p.lines.len()),
         ("functions", |p| p.functions.len()),
         ("strings", |p| p.strings.len()),
     ];
-    for (what, count) in counts {
-        let found = profiles.iter().map(|profile| count(profile) as u64).sum();
-        let limit = u64::from(u32::MAX);
-        if found > limit {
-            return Err(Fault::TooManyTogether { what, found, limit }.into());
-        }
+    let parts: [(&'static str, Part); 3] = [
+        ("samples", Samples::len),
+        ("stack frames", |samples| samples.frames.len()),
+        ("labels", |samples| samples.labels.len()),
+    ];
+    let samples = || profiles.iter().map(|profile| &profile.samples).chain(more.iter().copied());
+    let tables = tables.map(|(what, count)| (what, profiles.iter().map(|&it| count(it)).sum::<usize>()));
+    let parts = parts.map(|(what, count)| (what, samples().map(count).sum::<usize>()));
+    let limit = u64::from(u32::MAX);
+    match tables.into_iter().chain(parts).find(|&(_, found)| found as u64 > limit) {
+        Some((what, found)) => Err(Fault::TooManyTogether { what, found: found as u64, limit }.into()),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -41,6 +41,33 @@ impl Remap {
         merged.lines.reserve(room(|profile| profile.lines.len()));
     }
 
+    /// Takes the entries of a profile as those that the merged one has so far. Whether no two were equal:
+    /// if any were, this is of no use any more.
+    pub(super) fn know(&mut self, merged: &Profile) -> bool {
+        let Self { mappings, functions, locations, hasher } = self;
+        locations.reserve(merged.locations.len());
+        functions.reserve(merged.functions.len());
+        let new = |place: u32, at: usize| place as usize == at;
+        let known_mapping = |(at, mapping): (usize, &Mapping)| {
+            let key = mapping_key(mapping);
+            let same = |other: u32| mapping_key(&merged.mappings[other as usize]) == key;
+            new(mappings.find_or_add(hasher.hash_one(key), index(at), same), at)
+        };
+        let known_function = |(at, function): (usize, &Function)| {
+            let key = function_key(function);
+            let same = |other: u32| function_key(&merged.functions[other as usize]) == key;
+            new(functions.find_or_add(hasher.hash_one(key), index(at), same), at)
+        };
+        let known_location = |(at, location): (usize, &Location)| {
+            let hash = hash_location(hasher, location, merged.lines_of(location));
+            let same = |other: u32| same_location(location, &merged.locations[other as usize], &merged.lines);
+            new(locations.find_or_add(hash, index(at), same), at)
+        };
+        merged.mappings.iter().enumerate().all(known_mapping)
+            && merged.functions.iter().enumerate().all(known_function)
+            && merged.locations.iter().enumerate().all(known_location)
+    }
+
     pub(super) fn source(&mut self, source: &Profile, merged: &mut Profile) -> Memo {
         let unmapped = |count| vec![UNMAPPED; count];
         let mut memo = Memo {
@@ -91,15 +118,10 @@ impl Remap {
     /// The location equal to this one, whose lines are the last of the arena, or this one as a new entry.
     fn place_location(&mut self, location: Location, merged: &mut Profile) -> u32 {
         let Profile { locations, lines, .. } = merged;
-        let own = &lines[location.lines.range()];
-        let hash = hash_location(&self.hasher, &location, own);
-        let same = |other: &Location| {
-            (other.address, other.mapping, other.folded)
-                == (location.address, location.mapping, location.folded)
-                && same_lines(&lines[other.lines.range()], own)
-        };
+        let hash = hash_location(&self.hasher, &location, &lines[location.lines.range()]);
         let new = index(locations.len());
-        let at = self.locations.find_or_add(hash, new, |at| same(&locations[at as usize]));
+        let same = |at: u32| same_location(&location, &locations[at as usize], lines);
+        let at = self.locations.find_or_add(hash, new, same);
         if at == new {
             locations.push(location);
         } else {
@@ -171,6 +193,12 @@ fn mapping_key(mapping: &Mapping) -> (u64, u64, Str) {
 
 fn function_key(function: &Function) -> (i64, Str, Str, Str) {
     (function.start_line, function.name, function.system_name, function.filename)
+}
+
+/// Whether google/pprof's key is the same for two locations of a profile of these lines.
+fn same_location(a: &Location, b: &Location, lines: &[Line]) -> bool {
+    let plain = |location: &Location| (location.address, location.mapping, location.folded);
+    plain(a) == plain(b) && same_lines(&lines[a.lines.range()], &lines[b.lines.range()])
 }
 
 /// Whether two locations have the same lines as far as google/pprof's key tells: of the columns it holds

@@ -96,9 +96,7 @@ impl Adder {
             let place = self.known.find_or_add(candidate.hash, index(samples.len()), same) as usize;
             let values = source.values(candidate.sample);
             if place < samples.len() {
-                for (sum, &value) in samples.values_mut(place).iter_mut().zip(values) {
-                    *sum = sum.wrapping_add(value);
-                }
+                samples.add_values(place, values);
                 continue;
             }
             samples.values.extend_from_slice(values);

@@ -154,6 +154,46 @@ impl Samples {
         self.values(sample).iter().all(|&value| value == 0)
     }
 
+    pub(crate) fn any_zero(&self) -> bool {
+        (0..self.len()).any(|sample| self.is_zero(sample))
+    }
+
+    /// Adds all samples of another, whose numbers are of the same profile.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let before = self.len();
+        let behind = |start: usize| move |&Span { start: from, end }: &Span| Span {
+            start: from + index(start),
+            end: end + index(start),
+        };
+        self.stacks.extend(other.stacks.iter().map(behind(self.frames.len())));
+        if !(self.label_spans.is_empty() && other.label_spans.is_empty()) {
+            self.label_spans.resize(before, Span::default());
+            self.label_spans.extend(other.label_spans.iter().map(behind(self.labels.len())));
+            self.label_spans.resize(self.stacks.len(), Span::default());
+        }
+        self.frames.extend_from_slice(&other.frames);
+        self.values.extend_from_slice(&other.values);
+        self.labels.extend_from_slice(&other.labels);
+    }
+
+    /// Adds some of the samples of another, of which these have the arenas of frames and labels.
+    #[inline(always)]
+    pub(crate) fn extend_from(&mut self, other: &Self, range: std::ops::Range<usize>) {
+        if !other.label_spans.is_empty() {
+            let spans = range.clone().map(|at| other.label_spans.get(at).copied().unwrap_or_default());
+            self.label_spans.extend(spans);
+        }
+        self.stacks.extend_from_slice(&other.stacks[range.clone()]);
+        self.values.extend_from_slice(&other.values[range.start * self.width..range.end * self.width]);
+    }
+
+    /// Adds to the values of a sample, wrapping.
+    pub(crate) fn add_values(&mut self, sample: usize, values: &[i64]) {
+        for (sum, &value) in self.values_mut(sample).iter_mut().zip(values) {
+            *sum = sum.wrapping_add(value);
+        }
+    }
+
     /// Makes a sample of what was added to the arenas since they had these lengths. Its values must be in
     /// place, or follow at once.
     pub(crate) fn close(&mut self, frames: usize, labels: usize) {

@@ -12,6 +12,9 @@ pub(crate) trait Output: Sized {
     /// The codes at these places.
     fn codes(&mut self, codes: &Codes, places: &[u32]);
 
+    /// Promises that what is written next takes at most so many bytes. Everything is announced that way.
+    fn room(&mut self, most: usize);
+
     /// What `write` writes, its length in front.
     fn enclosed(&mut self, number: u32, write: impl FnOnce(&mut Self));
 
@@ -89,19 +92,28 @@ impl Codes {
         numbers.map(code).collect::<Option<_>>().map(Self)
     }
 
+    /// How many bytes the codes at these places take.
     #[inline(always)]
-    fn size(&self, places: &[u32]) -> usize {
+    pub(crate) fn size(&self, places: &[u32]) -> usize {
         places.iter().map(|&place| (self.0[place as usize] >> 24) as usize).sum()
     }
 }
 
-/// The bytes of `message`, in a buffer of exactly their number.
-pub(crate) fn write(message: &impl Message) -> Vec<u8> {
-    let size = measure(message);
-    let mut out = Bytes { bytes: vec![0; size + ROOM], at: 0 };
+/// The most bytes that a tag and a number, or a tag and a length, take. All field numbers are below 16.
+pub(crate) const NUMBER: usize = 1 + 10;
+
+/// The bytes of `message`, which are about `size`: more make it grow.
+pub(crate) fn write(message: &impl Message, size: usize) -> Vec<u8> {
+    let mut out = Bytes { bytes: vec![0; size], at: 0 };
     message.write(&mut out);
-    out.bytes.truncate(size);
+    out.bytes.truncate(out.at);
     out.bytes
+}
+
+/// How many bytes a number takes.
+#[inline(always)]
+pub(crate) fn varint_len(value: u64) -> usize {
+    (70 - (value | 1).leading_zeros() as usize) / 7
 }
 
 /// How many bytes a message takes.
@@ -122,6 +134,13 @@ struct Bytes {
 }
 
 impl Output for Bytes {
+    #[inline(always)]
+    fn room(&mut self, most: usize) {
+        if self.bytes.len() - self.at < most + ROOM {
+            self.grow(most + ROOM);
+        }
+    }
+
     #[inline(always)]
     fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
@@ -164,13 +183,17 @@ impl Output for Bytes {
 }
 
 impl Bytes {
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, more: usize) {
+        self.bytes.resize(self.bytes.len() + more.max(self.bytes.len() / 4), 0);
+    }
+
     /// Puts the length of what stands from `start` on before it.
     #[inline(never)]
     fn widen(&mut self, start: usize) {
         let length = self.at - start;
-        let mut size = Size(0);
-        size.varint(length as u64);
-        let moved = start - 1 + size.0;
+        let moved = start - 1 + varint_len(length as u64);
         self.bytes.copy_within(start..self.at, moved);
         self.at = start - 1;
         self.varint(length as u64);
@@ -181,9 +204,11 @@ impl Bytes {
 struct Size(usize);
 
 impl Output for Size {
+    fn room(&mut self, _most: usize) {}
+
     #[inline(always)]
     fn varint(&mut self, value: u64) {
-        self.0 += (70 - (value | 1).leading_zeros() as usize) / 7;
+        self.0 += varint_len(value);
     }
 
     #[inline(always)]
@@ -210,10 +235,16 @@ mod tests {
     use super::*;
     use crate::wire::Cursor;
 
+    /// In a buffer that must grow: every test announces what it writes.
+    fn write(message: &impl Message) -> Vec<u8> {
+        super::write(message, 0)
+    }
+
     struct Each<F: Fn(&mut dyn FnMut(u64))>(F);
 
     impl<F: Fn(&mut dyn FnMut(u64))> Message for Each<F> {
         fn write(&self, out: &mut impl Output) {
+            out.room(10);
             self.0(&mut |value| out.varint(value));
         }
     }
@@ -222,6 +253,7 @@ mod tests {
 
     impl Message for Repeated<'_> {
         fn write(&self, out: &mut impl Output) {
+            out.room((1 + self.0.len()) * NUMBER);
             out.uints(1, self.0.iter().copied());
         }
     }
@@ -230,6 +262,7 @@ mod tests {
 
     impl Message for Coded<'_> {
         fn write(&self, out: &mut impl Output) {
+            out.room((1 + self.1.len()) * NUMBER);
             out.uints_of(1, self.0, self.1);
         }
     }

@@ -1,0 +1,251 @@
+//! The order of samples in a base profile: by their stacks from the root on, then by their labels.
+//!
+//! Neighbours then share most of their frames, which makes gzip both faster and better than the order of
+//! first appearance does; and what is equal lies together, so that samples of an ordered base are found
+//! without hashing any of them.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use crate::profile::{LabelValue, Samples, index};
+use crate::strings::{Str, Strings};
+
+/// Up to how many samples are compared whole rather than by a few frames at a time.
+const FEW: usize = 12;
+
+/// Compares samples of one profile.
+pub(super) struct Order {
+    /// The places of the labels' texts in the order of their bytes: their numbers would be others when the
+    /// profile is read again, and comparing the texts themselves takes as long as an uploader likes.
+    ranks: Vec<u32>,
+}
+
+impl Order {
+    /// For samples that have no other labels than these.
+    pub(super) fn of(samples: &[&Samples], strings: &Strings) -> Self {
+        let labels = || samples.iter().flat_map(|samples| &samples.labels);
+        if labels().next().is_none() {
+            return Self { ranks: Vec::new() };
+        }
+        let texts = labels().flat_map(|label| match label.value {
+            LabelValue::Text(text) => [label.key, text],
+            LabelValue::Number(_, unit) => [label.key, unit.unwrap_or(Str::EMPTY)],
+        });
+        Self { ranks: strings.ranks(texts) }
+    }
+
+    /// The order of two samples.
+    pub(super) fn compare(&self, (a, at): (&Samples, usize), (b, bt): (&Samples, usize)) -> Ordering {
+        let stacks = a.stack(at).iter().rev().cmp(b.stack(bt).iter().rev());
+        stacks.then_with(|| self.compare_labels((a, at), (b, bt)))
+    }
+
+    fn compare_labels(&self, (a, at): (&Samples, usize), (b, bt): (&Samples, usize)) -> Ordering {
+        let rank = |text: Str| self.ranks[text.at()];
+        let key = |samples: &Samples, at: usize| {
+            let values = samples.labels(at).iter().map(|label| {
+                let value = match label.value {
+                    LabelValue::Text(text) => (Some(rank(text)), 0, None),
+                    LabelValue::Number(number, unit) => (None, number, unit.map(rank)),
+                };
+                (rank(label.key), value)
+            });
+            values.collect::<Vec<_>>()
+        };
+        match (a.labels(at), b.labels(bt)) {
+            ([], []) => Ordering::Equal,
+            ([], _) => Ordering::Less,
+            (_, []) => Ordering::Greater,
+            _ => key(a, at).cmp(&key(b, bt)),
+        }
+    }
+
+    /// Whether every sample comes after the one before it.
+    pub(super) fn holds(&self, samples: &Samples) -> bool {
+        (1..samples.len()).all(|at| self.compare((samples, at - 1), (samples, at)).is_lt())
+    }
+
+    /// The samples in order. Equal ones are next to each other.
+    ///
+    /// From the root on, a few frames at a time, as many as a number holds: first all are sorted by these,
+    /// then those that have them in common by the next, and so on. No recursion: an uploader picks how long
+    /// stacks are.
+    pub(super) fn sorted(&self, samples: &Samples, locations: usize) -> Vec<u32> {
+        let window = Window::of(locations);
+        let mut entries: Vec<Entry> =
+            (0..samples.len()).map(|sample| Entry { key: 0, sample: index(sample) }).collect();
+        let mut open: Vec<(Range<usize>, usize)> = vec![(0..entries.len(), 0)];
+        while let Some((range, depth)) = open.pop() {
+            let part = &mut entries[range.clone()];
+            if part.len() <= FEW {
+                part.sort_unstable_by(|a, b| self.compare((samples, a.at()), (samples, b.at())));
+                continue;
+            }
+            for entry in part.iter_mut() {
+                entry.key = window.key(samples.stack(entry.at()), depth);
+            }
+            if !part.is_sorted_by_key(|entry| entry.key) {
+                part.sort_unstable_by_key(|entry| entry.key);
+            }
+            let mut start = range.start;
+            for same in part.chunk_by_mut(|a, b| a.key == b.key) {
+                let end = start + same.len();
+                if same.len() > 1 && window.is_whole(same[0].key) {
+                    same.sort_unstable_by(|a, b| self.compare_labels((samples, a.at()), (samples, b.at())));
+                } else if same.len() > 1 {
+                    open.push((start..end, depth + window.frames));
+                }
+                start = end;
+            }
+        }
+        entries.into_iter().map(|entry| entry.sample).collect()
+    }
+
+    /// Puts `fresh` samples into ordered ones, each where it belongs; values of equal ones add up. `fresh`
+    /// is read in the order of `places`.
+    pub(super) fn insert(&self, fresh: &Samples, places: &[u32], into: Samples) -> Samples {
+        let old = into.len();
+        let mut all = into;
+        let mut to = Samples::new(all.width);
+        all.append(fresh);
+        to.stacks.reserve_exact(all.len());
+        to.values.reserve_exact(all.values.len());
+        let mut done = 0;
+        for &place in places {
+            let new = old + place as usize;
+            let next = gallop(done..old, |at| self.compare((&all, at), (&all, new)).is_lt());
+            to.extend_from(&all, done..next);
+            done = next;
+            to.extend_from(&all, new..new + 1);
+            if done < old && self.compare((&all, done), (&all, new)).is_eq() {
+                let last = to.len() - 1;
+                to.add_values(last, all.values(done));
+                done += 1;
+            }
+        }
+        to.extend_from(&all, done..old);
+        Samples { frames: all.frames, labels: all.labels, ..to }
+    }
+}
+
+/// The samples in this order. Equal ones next to each other become one.
+pub(super) fn arranged(samples: Samples, order: &[u32]) -> Samples {
+    let mut to = Samples::new(samples.width);
+    to.stacks.reserve_exact(samples.len());
+    to.values.reserve_exact(samples.values.len());
+    let mut last: Option<usize> = None;
+    for &at in order {
+        let at = at as usize;
+        let same = |last: usize| {
+            samples.stack(last) == samples.stack(at) && samples.labels(last) == samples.labels(at)
+        };
+        if last.is_some_and(same) {
+            to.add_values(to.len() - 1, samples.values(at));
+        } else {
+            to.extend_from(&samples, at..at + 1);
+            last = Some(at);
+        }
+    }
+    Samples { frames: samples.frames, labels: samples.labels, ..to }
+}
+
+/// The first of `range` for which `before` no longer holds, if it holds up to there: found near the start
+/// at least cost.
+fn gallop(range: Range<usize>, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut step) = (range.start, 1);
+    while low + step <= range.end && before(low + step - 1) {
+        low += step;
+        step *= 2;
+    }
+    let mut high = range.end.min(low + step - 1);
+    while low < high {
+        let middle = low.midpoint(high);
+        if before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// A sample with the part of its stack that is looked at.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// As [`Window::key`] makes it.
+    key: u64,
+    sample: u32,
+}
+
+impl Entry {
+    fn at(self) -> usize {
+        self.sample as usize
+    }
+}
+
+/// A few neighbouring frames as one number.
+struct Window {
+    frames: usize,
+    /// For each frame.
+    bits: u32,
+}
+
+impl Window {
+    /// For frames that are positions below `locations`.
+    fn of(locations: usize) -> Self {
+        // Two at least: positions have 32 bits at most.
+        let bits = (usize::BITS - locations.leading_zeros()).max(8);
+        Self { frames: (u64::BITS / bits) as usize, bits }
+    }
+
+    /// The frames from `depth` on, the one nearest to the root first, each counted from 1; 0 where there
+    /// is none.
+    #[inline(always)]
+    fn key(&self, stack: &[u32], depth: usize) -> u64 {
+        let left = stack.len().saturating_sub(depth);
+        let frames = &stack[left.saturating_sub(self.frames)..left];
+        let key = frames.iter().rev().fold(0, |key, &frame| key << self.bits | (u64::from(frame) + 1));
+        // The last of fewer frames stands where it would among all.
+        key.checked_shl(self.bits * (self.frames - frames.len()) as u32).unwrap_or(0)
+    }
+
+    /// Whether stacks with this key end within it.
+    fn is_whole(&self, key: u64) -> bool {
+        key & ((1 << self.bits) - 1) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn galloping_finds_what_a_walk_finds() {
+        for end in 0..40 {
+            for first in 3..=end.max(3) {
+                assert_eq!(gallop(3..end.max(3), |at| at < first), first.min(end.max(3)), "{first} of {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_orders_as_the_frames_do() {
+        for locations in [10, 300, 100_000, 1 << 31] {
+            let window = Window::of(locations);
+            let all = window.frames;
+            let stack: Vec<u32> = (0..2 * all as u32 + 1).rev().map(|at| at % 10).collect();
+            let frames = |key: u64| -> Vec<u64> {
+                (0..all as u32).rev().map(|at| key >> (at * window.bits) & ((1 << window.bits) - 1)).collect()
+            };
+            let expected = |depth: usize| -> Vec<u64> {
+                let found = stack.iter().rev().skip(depth).map(|&frame| u64::from(frame) + 1);
+                found.chain(std::iter::repeat(0)).take(all).collect()
+            };
+            for depth in [0, all, 2 * all, 3 * all] {
+                let key = window.key(&stack, depth);
+                assert_eq!(frames(key), expected(depth), "{depth} of {locations}");
+                assert_eq!(window.is_whole(key), depth + all > stack.len());
+            }
+        }
+    }
+}
