@@ -93,10 +93,10 @@ impl<'a> Whole<'a> {
         let Self { profile, table, ids } = self;
         let Profile { mappings, functions, locations, lines, samples, strings, .. } = profile;
         let frames: usize = match ids {
-            Some(ids) => ids.size(&samples.frames),
+            Some(ids) => scaled(&samples.frames, |&frame| ids.size(&[frame])),
             None => samples.frames.len() * NUMBER,
         };
-        let values: usize = samples.values.iter().map(|value| varint_len(value.cast_unsigned())).sum();
+        let values = scaled(&samples.values, |value| varint_len(value.cast_unsigned()));
         let texts: usize = table.order.iter().map(|&string| strings.bytes(string).len()).sum();
         let addresses: usize = locations.iter().map(|location| varint_len(location.address)).sum();
         frames
@@ -113,6 +113,13 @@ impl<'a> Whole<'a> {
             + profile.header.comments.len() * 4
             + 200
     }
+}
+
+/// The size of all of a column, by that of every 16th entry, and a little more.
+fn scaled<T>(column: &[T], size: impl Fn(&T) -> usize) -> usize {
+    const STEP: usize = 16;
+    let some: usize = column.iter().step_by(STEP).map(size).sum();
+    some * STEP + some
 }
 
 impl Message for Whole<'_> {

@@ -144,37 +144,22 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Adds numbers to `numbers`, all that end within eight bytes at a time: at least up to the first that
-    /// takes more than four bytes, but not very many. What is left is returned.
-    #[inline(never)]
-    pub(crate) fn short_varints(mut self, numbers: &mut Vec<u32>) -> Self {
-        let mut count = numbers.len();
-        // Each takes a byte at least, and eight bytes hold eight.
-        numbers.resize(count + (self.end - self.at).min(1024) + 7, 0);
-        while self.at < self.end
-            && count + 8 <= numbers.len()
-            && let Some(word) = self.raw.get(self.at..).and_then(|rest| rest.first_chunk())
-        {
-            let word = u64::from_le_bytes(*word);
-            let within = u64::MAX >> (64 - 8 * (self.end - self.at).min(8));
-            let mut last = !word & NEVER_ENDING & within;
-            let (before, mut start, mut long) = (count, 0, u64::from(last == 0));
-            while last != 0 {
-                let sevens = (word & (last ^ (last - 1))) >> start;
-                long |= sevens >> 32;
-                numbers[count] = join_four_sevens(sevens as u32);
-                count += 1;
-                start = last.trailing_zeros() + 1;
-                last &= last - 1;
-            }
-            if long != 0 {
-                count = before;
-                break;
-            }
-            self.at += start as usize / 8;
+    /// The next number, if it takes three bytes at most and four are left to look at: without a branch
+    /// between one byte and two, which would be guessed wrong.
+    #[inline(always)]
+    pub(crate) fn short_varint(&mut self) -> Option<u32> {
+        let word = u32::from_le_bytes(*self.raw.get(self.at..)?.first_chunk()?);
+        let two = word >> 7 & 1;
+        let (number, length) = match word & 0x80_8080 {
+            0x80_8080 => return None,
+            0x8080 => (word & 0x7f | word >> 1 & 0x3f80 | word >> 2 & 0x1f_c000, 3),
+            _ => (word & 0x7f | word >> 1 & 0x3f80 & 0_u32.wrapping_sub(two), 1 + two as usize),
+        };
+        if self.at + length > self.end {
+            return None;
         }
-        numbers.truncate(count);
-        self
+        self.at += length;
+        Some(number)
     }
 
     #[inline(always)]
@@ -195,13 +180,6 @@ fn join_sevens(word: u64) -> u64 {
     let pairs = word & 0x007f_007f_007f_007f | (word >> 1) & 0x3f80_3f80_3f80_3f80;
     let fours = pairs & 0x0000_3fff_0000_3fff | (pairs >> 2) & 0x0fff_c000_0fff_c000;
     fours & 0x0fff_ffff | (fours >> 4) & 0x00ff_ffff_f000_0000
-}
-
-/// As [`join_sevens`], for numbers of up to four bytes.
-#[inline(always)]
-fn join_four_sevens(word: u32) -> u32 {
-    let pairs = word & 0x007f_007f | (word >> 1) & 0x3f80_3f80;
-    pairs & 0x3fff | (pairs >> 2) & 0x0fff_c000
 }
 
 #[cold]

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use autopgo_pprof::{Limits, Profile, compact, gzip, merge};
+use autopgo_pprof::{Accumulator, Limits, Profile, compact, gzip};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 
@@ -135,28 +135,23 @@ fn fold(way: Way, upload: &[u8], base: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(base.into_owned())
 }
 
-/// The new base. What it was made of is gone before it is written.
+/// The new base. No more than one upload is held at a time.
 fn fold_batch(small: bool, upload: &[u8], batch: usize, base: &[u8]) -> Result<Profile, Error> {
-    let mut parts = Vec::with_capacity(batch + 1);
+    let mut sum = Accumulator::new(parse(base)?);
     for _ in 0..batch {
-        let upload = parse(upload)?;
-        parts.push(if small { compacted(&upload)? } else { upload });
+        let mut upload = parse(upload)?;
+        if small {
+            upload = compacted(&upload)?;
+        }
+        sum.add(&upload).map_err(Error::profile("adding an upload to a base"))?;
     }
-    parts.push(parse(base)?);
-    let merged =
-        merge(&parts.iter().collect::<Vec<_>>()).map_err(Error::profile("merging uploads into a base"))?;
-    drop(parts);
+    let merged = sum.finish();
     if small { compacted(&merged) } else { Ok(merged) }
 }
 
 fn alone(input: &[u8], small: bool) -> Result<Vec<u8>, Error> {
     let profile = parse(input)?;
-    let made = if small {
-        compacted(&profile)?
-    } else {
-        merge(&[&profile]).map_err(Error::profile("merging a profile with nothing"))?
-    };
-    drop(profile);
+    let made = if small { compacted(&profile)? } else { Accumulator::new(profile).finish() };
     Ok(made.write())
 }
 

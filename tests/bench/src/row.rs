@@ -8,7 +8,7 @@ mod hostile;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use autopgo_pprof::gzip;
+use autopgo_pprof::{Limits, Profile, gzip, merge};
 
 use crate::args::VersusGo;
 use crate::error::Error;
@@ -94,6 +94,20 @@ fn size(path: &Path) -> Result<u64, Error> {
 fn raw(path: &Path) -> Result<Vec<u8>, Error> {
     let what = format!("inflating {}", path.display());
     gzip::inflate(&read(path)?, RAW_BYTES).map_err(Error::profile(what))
+}
+
+/// Whether two profiles have equal samples, tables and headers, in whatever order: merged with the other, each has
+/// twice of all that it has, as it has when merged with itself.
+fn same_content(a: &Path, b: &Path) -> Result<bool, Error> {
+    let parse = |path: &Path| {
+        let what = format!("reading {}", path.display());
+        Profile::parse(&read(path)?, &Limits::default()).map_err(Error::profile(what))
+    };
+    let both = |a: &Profile, b: &Profile| {
+        merge(&[a, b]).map(|it| it.encode()).map_err(Error::profile("comparing two results"))
+    };
+    let (a, b) = (parse(a)?, parse(b)?);
+    Ok(both(&a, &b)? == both(&a, &a)? && both(&b, &a)? == both(&b, &b)?)
 }
 
 /// Writes what is in a gzip file into another, for the floor to deflate again.

@@ -12,13 +12,15 @@ const NONE: u32 = u32::MAX;
 
 pub(super) struct Ids {
     table: &'static str,
+    /// How many entries there are, if each has the id after that of the one before, from 1 on.
+    counted: Option<usize>,
     dense: Vec<u32>,
     sparse: HashMap<u64, u32, RandomState>,
 }
 
 impl Ids {
     pub(super) fn new(table: &'static str, count: usize) -> Self {
-        Self { table, dense: vec![NONE; count + 1], sparse: HashMap::default() }
+        Self { table, counted: Some(0), dense: vec![NONE; count + 1], sparse: HashMap::default() }
     }
 
     /// Takes the id of the entry at `position`; 0 and an id seen before are refused.
@@ -26,6 +28,7 @@ impl Ids {
         if id == 0 {
             return Err(Fault::ZeroId { table: self.table }.into());
         }
+        self.counted = self.counted.filter(|&count| id == count as u64 + 1).map(|count| count + 1);
         let position = index(position);
         let before = match usize::try_from(id).ok().and_then(|id| self.dense.get_mut(id)) {
             Some(slot) => Some(std::mem::replace(slot, position)).filter(|&before| before != NONE),
@@ -37,18 +40,11 @@ impl Ids {
         }
     }
 
-    /// Makes positions of ids, in place. Where that fails, the id that is not in the table.
-    #[inline(always)]
-    pub(super) fn positions(&self, ids: &mut [u32]) -> Result<(), u64> {
-        for slot in ids {
-            let id = u64::from(*slot);
-            *slot = self.position(id).ok_or(id)?;
-        }
-        Ok(())
-    }
-
     #[inline(always)]
     pub(super) fn position(&self, id: u64) -> Option<u32> {
+        if let Some(count) = self.counted {
+            return (id.wrapping_sub(1) < count as u64).then(|| id.wrapping_sub(1) as u32);
+        }
         match usize::try_from(id).ok().and_then(|id| self.dense.get(id)) {
             Some(&position) => Some(position).filter(|&position| position != NONE),
             None => self.sparse_position(id),

@@ -29,6 +29,9 @@ pub(super) fn samples(
     }
     let mut samples = Samples::new(width);
     samples.stacks.reserve_exact(table.count);
+    // A sample of any frames or values has four bytes beside them.
+    let frames = table.bytes.saturating_sub(table.count.saturating_mul(4));
+    samples.frames.reserve_exact(frames.min(limits.frames));
     // Every value takes a byte of the table: what it claims beyond that cannot be true.
     samples.values.reserve_exact(table.count.saturating_mul(width).min(table.bytes));
     let mut sample = 0;
@@ -90,15 +93,20 @@ impl Reader<'_> {
 
     #[inline(always)]
     fn frames(&self, mut packed: Cursor<'_>, frames: &mut Vec<u32>) -> Result<(), Error> {
+        let room = self.limits.frames.saturating_sub(frames.len());
+        if packed.bytes().len() > room {
+            // It may be too many: each takes a byte at least.
+            return packed.each_varint(|id| {
+                frames.push(self.frame(id)?);
+                limits::at_most("stack frames", frames.len(), self.limits.frames)
+            });
+        }
         while !packed.is_empty() {
-            let start = frames.len();
-            packed = packed.short_varints(frames);
-            let known = self.locations.positions(&mut frames[start..]);
-            known.map_err(|id| Fault::UnknownLocation { sample: self.sample, id })?;
-            limits::at_most("stack frames", frames.len(), self.limits.frames)?;
-            if !packed.is_empty() {
-                frames.push(self.frame(packed.varint()?)?);
-            }
+            let id = match packed.short_varint() {
+                Some(id) => u64::from(id),
+                None => packed.varint()?,
+            };
+            frames.push(self.frame(id)?);
         }
         Ok(())
     }

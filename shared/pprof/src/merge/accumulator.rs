@@ -5,7 +5,6 @@
 //! upload brings is looked up in the tables, added up, and put where it belongs. The base's own samples
 //! are not even looked at, but for whether they are in order.
 
-use std::cmp::Reverse;
 use std::fmt;
 
 use super::headers::{self, Seen};
@@ -37,6 +36,8 @@ pub struct Accumulator {
     merged: Profile,
     /// The base's samples.
     base: Samples,
+    /// How many frames of the base name each of its locations.
+    uses: Vec<u32>,
     remap: Remap,
     adder: Adder,
     seen: Seen,
@@ -48,14 +49,16 @@ impl Accumulator {
     pub fn new(base: Profile) -> Self {
         let mut remap = Remap::default();
         let seen: Seen = base.header.comments.iter().copied().collect();
-        if seen.len() == base.header.comments.len() && is_tidy(&base) && remap.know(&base) {
-            let base_samples = Samples::new(base.samples.width);
-            let (samples, merged) = (base.samples, Profile { samples: base_samples, ..base });
-            return Self { merged, base: samples, remap, adder: Adder::default(), seen };
+        let uses = uses(&base);
+        if seen.len() == base.header.comments.len() && is_tidy(&base, &uses) && remap.know(&base) {
+            let none = Samples::new(base.samples.width);
+            let (samples, merged) = (base.samples, Profile { samples: none, ..base });
+            return Self { merged, base: samples, uses, remap, adder: Adder::default(), seen };
         }
         let merged = headers::start(&base);
         let mut sum = Self {
             base: Samples::new(merged.samples.width),
+            uses: Vec::new(),
             merged,
             remap: Remap::default(),
             adder: Adder::default(),
@@ -88,17 +91,19 @@ impl Accumulator {
     /// The base with all that was added.
     #[must_use]
     pub fn finish(self) -> Profile {
-        let Self { mut merged, base, .. } = self;
+        let Self { mut merged, base, mut uses, .. } = self;
         let fresh = std::mem::replace(&mut merged.samples, Samples::new(base.width));
         let order = Order::of(&[&base, &fresh], &merged.strings);
         let locations = merged.locations.len();
         merged.samples = if base.len() > 0 && order.holds(&base) {
             order.insert(&fresh, &order.sorted(&fresh, locations), base)
         } else {
+            uses.resize(locations, 0);
+            fresh.frames.iter().for_each(|&frame| uses[frame as usize] += 1);
+            number_by_use(&mut merged.locations, &uses);
             let mut all = base;
             all.append(&fresh);
             drop(fresh);
-            number_by_use(&mut merged.locations, &all);
             let sorted = order.sorted(&all, locations);
             arranged(all, &sorted)
         };
@@ -122,14 +127,20 @@ impl fmt::Debug for Accumulator {
     }
 }
 
+/// How many frames name each location.
+fn uses(profile: &Profile) -> Vec<u32> {
+    let Profile { locations, samples, .. } = profile;
+    let mut uses = vec![0; locations.len()];
+    for stack in &samples.stacks {
+        samples.frames[stack.range()].iter().for_each(|&frame| uses[frame as usize] += 1);
+    }
+    uses
+}
+
 /// Whether a merge would leave out nothing of it: all entries are used, samples have values, and numbers
 /// have no gaps.
-fn is_tidy(profile: &Profile) -> bool {
+fn is_tidy(profile: &Profile, uses: &[u32]) -> bool {
     let Profile { mappings, functions, locations, samples, .. } = profile;
-    let mut used_locations = vec![false; locations.len()];
-    for stack in &samples.stacks {
-        samples.frames[stack.range()].iter().for_each(|&frame| used_locations[frame as usize] = true);
-    }
     let (mut used_functions, mut used_mappings) = (vec![false; functions.len()], vec![false; mappings.len()]);
     for location in locations {
         profile.lines_of(location).iter().for_each(|line| used_functions[line.function as usize] = true);
@@ -137,7 +148,8 @@ fn is_tidy(profile: &Profile) -> bool {
     }
     // The first mapping stands for the main binary: it stays, used or not.
     used_mappings.first_mut().into_iter().for_each(|first| *first = true);
-    let all_used = [used_locations, used_functions, used_mappings].iter().flatten().all(|&used| used);
+    let all_used = uses.iter().all(|&uses| uses > 0)
+        && [used_functions, used_mappings].iter().flatten().all(|&used| used);
     let dense = |id: u64, count: usize| id <= count as u64;
     all_used
         && !samples.any_zero()
@@ -147,17 +159,14 @@ fn is_tidy(profile: &Profile) -> bool {
 }
 
 /// Gives the locations that most frames name the smallest numbers, which take one byte each on the wire.
-fn number_by_use(locations: &mut [Location], samples: &Samples) {
-    let mut uses: Vec<u64> = (0..locations.len() as u64).collect();
-    for stack in &samples.stacks {
-        for &frame in &samples.frames[stack.range()] {
-            uses[frame as usize] += 1 << 32;
-        }
-    }
+/// They stay where they are: what is next to what in a table was worth something to gzip.
+fn number_by_use(locations: &mut [Location], uses: &[u32]) {
     // The most used first, and of those alike the first.
-    uses.sort_unstable_by_key(|&uses| (Reverse(uses >> 32), uses as u32));
-    for (id, uses) in (1..).zip(uses) {
-        locations[uses as u32 as usize].id = id;
+    let mut order: Vec<u64> =
+        (0..).zip(uses).map(|(at, &uses): (u64, _)| u64::from(!uses) << 32 | at).collect();
+    order.sort_unstable();
+    for (id, at) in (1..).zip(order) {
+        locations[at as u32 as usize].id = id;
     }
 }
 

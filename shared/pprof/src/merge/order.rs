@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use crate::profile::{LabelValue, Samples, index};
+use crate::profile::{LabelValue, Samples, Span, index};
 use crate::strings::{Str, Strings};
 
 /// Up to how many samples are compared whole rather than by a few frames at a time.
@@ -72,17 +72,22 @@ impl Order {
     /// stacks are.
     pub(super) fn sorted(&self, samples: &Samples, locations: usize) -> Vec<u32> {
         let window = Window::of(locations);
-        let mut entries: Vec<Entry> =
-            (0..samples.len()).map(|sample| Entry { key: 0, sample: index(sample) }).collect();
-        let mut open: Vec<(Range<usize>, usize)> = vec![(0..entries.len(), 0)];
-        while let Some((range, depth)) = open.pop() {
+        let entry = |(at, stack): (usize, &Span)| Entry { key: 0, sample: index(at), end: stack.end };
+        let mut entries: Vec<Entry> = samples.stacks.iter().enumerate().map(entry).collect();
+        let mut open: Vec<Range<usize>> = vec![0..entries.len()];
+        while let Some(range) = open.pop() {
             let part = &mut entries[range.clone()];
             if part.len() <= FEW {
-                part.sort_unstable_by(|a, b| self.compare((samples, a.at()), (samples, b.at())));
+                part.sort_unstable_by(|a, b| {
+                    let [x, y] = [a, b].map(|entry| &samples.frames[entry.left(samples).range()]);
+                    x.iter().rev().cmp(y.iter().rev()).then_with(|| self.compare_labels((samples, a.at()), (samples, b.at())))
+                });
                 continue;
             }
             for entry in part.iter_mut() {
-                entry.key = window.key(samples.stack(entry.at()), depth);
+                let mut left = entry.left(samples);
+                entry.key = window.take(&samples.frames, &mut left);
+                entry.end = left.end;
             }
             if !part.is_sorted_by_key(|entry| entry.key) {
                 part.sort_unstable_by_key(|entry| entry.key);
@@ -93,7 +98,7 @@ impl Order {
                 if same.len() > 1 && window.is_whole(same[0].key) {
                     same.sort_unstable_by(|a, b| self.compare_labels((samples, a.at()), (samples, b.at())));
                 } else if same.len() > 1 {
-                    open.push((start..end, depth + window.frames));
+                    open.push(start..end);
                 }
                 start = end;
             }
@@ -137,7 +142,9 @@ pub(super) fn arranged(samples: Samples, order: &[u32]) -> Samples {
     for &at in order {
         let at = at as usize;
         let same = |last: usize| {
-            samples.stack(last) == samples.stack(at) && samples.labels(last) == samples.labels(at)
+            let [a, b] = [last, at].map(|it| samples.stack(it));
+            // Neighbours mostly differ in the leaf.
+            a.first() == b.first() && a == b && samples.labels(last) == samples.labels(at)
         };
         if last.is_some_and(same) {
             to.add_values(to.len() - 1, samples.values(at));
@@ -172,14 +179,21 @@ fn gallop(range: Range<usize>, before: impl Fn(usize) -> bool) -> usize {
 /// A sample with the part of its stack that is looked at.
 #[derive(Clone, Copy)]
 struct Entry {
-    /// As [`Window::key`] makes it.
+    /// As [`Window::take`] makes it.
     key: u64,
     sample: u32,
+    /// Where that which is left of its stack ends.
+    end: u32,
 }
 
 impl Entry {
     fn at(self) -> usize {
         self.sample as usize
+    }
+
+    #[inline(always)]
+    fn left(self, samples: &Samples) -> Span {
+        Span { end: self.end, ..samples.stacks[self.at()] }
     }
 }
 
@@ -198,15 +212,16 @@ impl Window {
         Self { frames: (u64::BITS / bits) as usize, bits }
     }
 
-    /// The frames from `depth` on, the one nearest to the root first, each counted from 1; 0 where there
-    /// is none.
+    /// The last frames of a stack, which are taken from it: the one nearest to the root first, each counted
+    /// from 1; 0 where there is none.
     #[inline(always)]
-    fn key(&self, stack: &[u32], depth: usize) -> u64 {
-        let left = stack.len().saturating_sub(depth);
-        let frames = &stack[left.saturating_sub(self.frames)..left];
-        let key = frames.iter().rev().fold(0, |key, &frame| key << self.bits | (u64::from(frame) + 1));
+    fn take(&self, frames: &[u32], stack: &mut Span) -> u64 {
+        let all = &frames[stack.range()];
+        let taken = &all[all.len().saturating_sub(self.frames)..];
+        stack.end -= taken.len() as u32;
+        let key = taken.iter().rev().fold(0, |key, &frame| key << self.bits | (u64::from(frame) + 1));
         // The last of fewer frames stands where it would among all.
-        key.checked_shl(self.bits * (self.frames - frames.len()) as u32).unwrap_or(0)
+        key.checked_shl(self.bits * (self.frames - taken.len()) as u32).unwrap_or(0)
     }
 
     /// Whether stacks with this key end within it.
@@ -241,8 +256,9 @@ mod tests {
                 let found = stack.iter().rev().skip(depth).map(|&frame| u64::from(frame) + 1);
                 found.chain(std::iter::repeat(0)).take(all).collect()
             };
+            let mut left = Span::since(0, stack.len());
             for depth in [0, all, 2 * all, 3 * all] {
-                let key = window.key(&stack, depth);
+                let key = window.take(&stack, &mut left);
                 assert_eq!(frames(key), expected(depth), "{depth} of {locations}");
                 assert_eq!(window.is_whole(key), depth + all > stack.len());
             }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::job::Way;
 use crate::program::Words;
 use crate::row::fold::SIZE;
-use crate::row::{Bench, raw, read, size, unpack};
+use crate::row::{Bench, read, same_content, size, unpack};
 use crate::table::Line;
 use crate::target::Target;
 
@@ -123,7 +123,7 @@ impl Chain {
         let (same, how) = if self.compact {
             (edges(go)?.identity() == edges(ours)?.identity(), "the compiler's edges")
         } else {
-            (raw(go)? == raw(ours)?, "the bytes before gzip")
+            (same_content(go, ours)?, "what is in the profiles")
         };
         if same { Ok(()) } else { Err(Error::Differ { row: self.row.to_owned(), how }) }
     }

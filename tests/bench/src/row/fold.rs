@@ -3,7 +3,7 @@
 use crate::contest::Contest;
 use crate::error::Error;
 use crate::program::Words;
-use crate::row::{Bench, raw, size, unpack};
+use crate::row::{Bench, same_content, size, unpack};
 use crate::table::Line;
 use crate::target::Target;
 
@@ -68,8 +68,8 @@ impl Fold {
         let our_idle = contest.enter_cold("idle", &bench.ours, idle());
         let scores = contest.run()?;
 
-        if raw(&go_out)? != raw(&our_out)? {
-            return Err(Error::Differ { row: row.to_owned(), how: "the bytes before gzip" });
+        if !same_content(&go_out, &our_out)? {
+            return Err(Error::Differ { row: row.to_owned(), how: "what is in the profiles" });
         }
         let time = |place| scores.of(place).time;
         Ok(vec![
