@@ -13,6 +13,9 @@ use autopgo_http::process::logging;
 use args::{Cli, Command};
 use output::Failure;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Cli::read(std::env::args_os()) {
         Ok(cli) => output::exit(run(cli)),

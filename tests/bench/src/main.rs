@@ -22,6 +22,9 @@ use crate::args::{Args, Command, VersusGo};
 use crate::error::Error;
 use crate::row::Bench;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::VersusGo(args) => versus_go(&args),

@@ -28,12 +28,14 @@ pub(super) fn samples(
         return Err(Fault::NoSampleTypes.into());
     }
     let mut samples = Samples::new(width);
-    samples.stacks.reserve_exact(table.count);
+    // With room for what a merge adds, which costs no memory until it is used.
+    samples.stacks.reserve_exact(table.count + table.count / 8);
     // A sample of any frames or values has four bytes beside them.
     let frames = table.bytes.saturating_sub(table.count.saturating_mul(4));
     samples.frames.reserve_exact(frames.min(limits.frames));
     // Every value takes a byte of the table: what it claims beyond that cannot be true.
-    samples.values.reserve_exact(table.count.saturating_mul(width).min(table.bytes));
+    let values = table.count.saturating_mul(width).min(table.bytes);
+    samples.values.reserve_exact(values + values / 8);
     let mut sample = 0;
     survey.each_entry(table, |entry| {
         Reader { sample, limits, texts, locations }.read(entry, &mut samples)?;

@@ -100,10 +100,10 @@ impl Accumulator {
         } else {
             uses.resize(locations, 0);
             fresh.frames.iter().for_each(|&frame| uses[frame as usize] += 1);
-            number_by_use(&mut merged.locations, &uses);
             let mut all = base;
             all.append(&fresh);
             drop(fresh);
+            renumber(&mut merged.locations, &uses, &mut all.frames);
             let sorted = order.sorted(&all, locations);
             arranged(all, &sorted)
         };
@@ -158,16 +158,31 @@ fn is_tidy(profile: &Profile, uses: &[u32]) -> bool {
         && mappings.iter().all(|mapping| dense(mapping.id, mappings.len()))
 }
 
-/// Gives the locations that most frames name the smallest numbers, which take one byte each on the wire.
-/// They stay where they are: what is next to what in a table was worth something to gzip.
-fn number_by_use(locations: &mut [Location], uses: &[u32]) {
-    // The most used first, and of those alike the first.
-    let mut order: Vec<u64> =
-        (0..).zip(uses).map(|(at, &uses): (u64, _)| u64::from(!uses) << 32 | at).collect();
-    order.sort_unstable();
-    for (id, at) in (1..).zip(order) {
-        locations[at as u32 as usize].id = id;
+/// Numbers the locations anew: those that most frames name come first, so that their ids take one byte on
+/// the wire; among ids of one length they are sorted by address, which gzip makes far less of.
+fn renumber(locations: &mut Vec<Location>, uses: &[u32], frames: &mut [u32]) {
+    // The most used are the smallest, and of those alike the first.
+    let mut rest: Vec<u64> = (0..).zip(uses).map(|(at, &uses): (u64, _)| u64::from(!uses) << 32 | at).collect();
+    let mut order: Vec<(u64, u32)> = Vec::with_capacity(rest.len());
+    let mut bits = 7;
+    while !rest.is_empty() {
+        let count = rest.len().min((1 << bits) - (1 << (bits - 7)));
+        if count < rest.len() {
+            rest.select_nth_unstable(count);
+        }
+        let start = order.len();
+        order.extend(rest.drain(..count).map(|at| (locations[at as u32 as usize].address, at as u32)));
+        order[start..].sort_unstable();
+        bits += 7;
     }
+    let mut places = vec![0; order.len()];
+    let mut numbered = Vec::with_capacity(order.len());
+    for (place, (_, old)) in (0..).zip(order) {
+        places[old as usize] = place;
+        numbered.push(Location { id: u64::from(place) + 1, ..locations[old as usize].clone() });
+    }
+    *locations = numbered;
+    frames.iter_mut().for_each(|frame| *frame = places[*frame as usize]);
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use crate::profile::{LabelValue, Samples, Span, index};
+use crate::profile::{Label, LabelValue, Samples, Span, index};
 use crate::strings::{Str, Strings};
 
 /// Up to how many samples are compared whole rather than by a few frames at a time.
@@ -138,20 +138,21 @@ pub(super) fn arranged(samples: Samples, order: &[u32]) -> Samples {
     let mut to = Samples::new(samples.width);
     to.stacks.reserve_exact(samples.len());
     to.values.reserve_exact(samples.values.len());
-    let mut last: Option<usize> = None;
+    let mut last = (Span::default(), &[][..]);
     for &at in order {
         let at = at as usize;
-        let same = |last: usize| {
-            let [a, b] = [last, at].map(|it| samples.stack(it));
-            // Neighbours mostly differ in the leaf.
-            a.first() == b.first() && a == b && samples.labels(last) == samples.labels(at)
+        let (stack, labels, values) = (samples.stacks[at], samples.labels(at), samples.values(at));
+        let same = |(a, tags): (Span, &[Label])| {
+            // Neighbours mostly differ in how many frames they have.
+            a.len() == stack.len() && samples.frames[a.range()] == samples.frames[stack.range()] && tags == labels
         };
-        if last.is_some_and(same) {
-            to.add_values(to.len() - 1, samples.values(at));
-        } else {
-            to.extend_from(&samples, at..at + 1);
-            last = Some(at);
+        if !to.stacks.is_empty() && same(last) {
+            to.add_values(to.len() - 1, values);
+            continue;
         }
+        to.push(stack, samples.label_spans.get(at).copied().unwrap_or_default());
+        to.values.extend(values);
+        last = (stack, labels);
     }
     Samples { frames: samples.frames, labels: samples.labels, ..to }
 }
