@@ -6,7 +6,7 @@
 //! into the caller's (line 1 + offset), every function starting at line 1. Edges in the compiler's order,
 //! functions by name: it depends on the edges only, and compresses well.
 
-use crate::edges::{Call, Calls};
+use crate::edges::{Call, Calls, Take};
 use crate::error::Error;
 use crate::profile::{Function, Header, Kind, Line, Location, Profile, Span, index};
 use crate::strings::{Str, Strings};
@@ -17,7 +17,7 @@ use crate::strings::{Str, Strings};
 /// # Errors
 /// `Unusable` as for [`Edges::of`](crate::Edges::of).
 pub fn compact(profile: &Profile) -> Result<Profile, Error> {
-    let calls = Calls::of(profile)?;
+    let calls = Calls::of(profile, Take::All)?;
     let mut strings = Strings::new();
     let header = header(profile, &mut strings);
     let mut compact = Profile::with_header(strings, header);

@@ -3,15 +3,17 @@
 //! whether another profile makes another binary (Go 1.23 and later).
 
 mod calls;
+mod places;
+mod twins;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::calls::{Call, Calls};
+pub(crate) use self::calls::{Call, Calls, Take};
 use crate::error::Error;
-use crate::profile::{Profile, index};
+use crate::profile::Profile;
 use crate::strings::{Str, Strings};
 
 /// The first line of what `go tool preprofile` writes (cmd/internal/pgo/serialize.go).
@@ -53,16 +55,16 @@ impl Edges {
     /// `Unusable` for what the compiler refuses, and for negative weights and sums past 64 bits, of which
     /// it would make nonsense.
     pub fn of(profile: &Profile) -> Result<Self, Error> {
-        let calls = Calls::of(profile)?;
+        let calls = Calls::of(profile, Take::Weight)?;
         let mut names = Strings::new();
         let mut name = |name: Str| names.intern(profile.strings.bytes(name));
-        let row = |&(call, weight): &(Call, i64)| Row {
+        let row = |(call, weight): (Call, i64)| Row {
             caller: name(call.caller),
             callee: name(call.callee),
             offset: call.offset,
             weight,
         };
-        let edges = calls.weighted().iter().map(row).collect();
+        let edges = calls.weighted().map(row).collect();
         Ok(Self { edges, total: calls.total(), names })
     }
 

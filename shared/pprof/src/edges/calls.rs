@@ -5,20 +5,25 @@
 //! caller's count, with their inlined lines; from each node to the next goes an edge, once a sample, and
 //! none from a node to itself. Edges are then added up by caller, callee and the line's offset.
 //!
-//! Go walks over the lines for every sample. Here each location's own edges are found once and get the
-//! sum of its samples, and so does the link between each pair of locations, so that the work follows the
-//! size of the profile and not samples times lines.
+//! Go makes nodes of everything. Here each location is looked at once ([`places`](super::places)): its
+//! own edges get the sum of its samples, and a pair of locations adds one edge from the one to the other.
+//! Nodes matter only where both are at one address, since they can then be equal: for these,
+//! [`twins`](super::twins).
 
-use std::hash::Hash;
+use std::hash::BuildHasher;
+use std::ops::Range;
 
-use super::index;
+use foldhash::fast::RandomState;
+
+use super::places::Places;
+use super::twins::Twins;
 use crate::error::{Error, Fault};
-use crate::index::Numbers;
-use crate::profile::{Profile, Span};
+use crate::index::{Index, Numbers};
+use crate::profile::{Profile, index};
 use crate::strings::Str;
 
 /// What the compiler tells edges apart by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) caller: Str,
     pub(crate) callee: Str,
@@ -26,80 +31,118 @@ pub(crate) struct Call {
     pub(crate) offset: i64,
 }
 
+/// Which values are added up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Take {
+    /// The weight alone.
+    Weight,
+    All,
+}
+
 /// The edges of a profile with the sums of their samples' values.
 pub(crate) struct Calls<'a> {
     profile: &'a Profile,
-    /// Which value is the weight.
+    sums: Sums,
+    /// Which of the values is the weight.
     weight: usize,
-    /// Sorted as the compiler sorts them; those without weight are last.
-    calls: Vec<Call>,
-    /// As many for each call as there are sample types.
-    values: Vec<i64>,
+    /// As the compiler sorts them; those without weight are last, those of zeroes only left out.
+    order: Vec<u32>,
     total: i64,
 }
 
 impl<'a> Calls<'a> {
-    pub(crate) fn of(profile: &'a Profile) -> Result<Self, Error> {
-        let none = Self { profile, weight: 0, calls: Vec::new(), values: Vec::new(), total: 0 };
+    pub(crate) fn of(profile: &'a Profile, take: Take) -> Result<Self, Error> {
         if profile.samples.len() == 0 {
-            return Ok(none);
+            return Ok(Self { profile, sums: Sums::new(1), weight: 0, order: Vec::new(), total: 0 });
         }
         let weight = weight_index(profile)?;
         check_weights(profile, weight)?;
-        let mut counter = Counter::new(profile);
-        for sample in (0..profile.samples.len()).filter(|&sample| !profile.samples.is_zero(sample)) {
-            counter.add(sample, profile.samples.values(sample)[weight] != 0);
-        }
-        if counter.weighed && !counter.start_line {
+        let columns = match take {
+            Take::Weight => weight..weight + 1,
+            Take::All => 0..profile.samples.width,
+        };
+        let (sums, start_line) = count(profile, weight, &columns);
+        if start_line == Some(false) {
             return Err(Fault::NoStartLine.into());
         }
-        let (calls, values) = counter.finish();
-        Self { weight, calls, values, ..none }.ordered()
+        Self { profile, sums, weight: weight - columns.start, order: Vec::new(), total: 0 }.ordered(weight)
     }
 
-    fn ordered(mut self) -> Result<Self, Error> {
-        let width = self.profile.samples.width;
-        let total: i128 =
-            self.values.iter().skip(self.weight).step_by(width).map(|&value| i128::from(value)).sum();
-        self.total = i64::try_from(total).map_err(|_| overflow(self.profile, self.weight))?;
-        let ranks = self.profile.strings.ranks(self.calls.iter().flat_map(|call| [call.caller, call.callee]));
+    fn ordered(mut self, sample_type: usize) -> Result<Self, Error> {
+        let sums = &self.sums;
+        let weights = || sums.values.iter().skip(self.weight).step_by(sums.width);
+        let total: i128 = weights().map(|&value| i128::from(value)).sum();
+        self.total = i64::try_from(total).map_err(|_| overflow(self.profile, sample_type))?;
+        let names = sums.keys.iter().flat_map(|&key| [sums.call(key).caller, sums.call(key).callee]);
+        let ranks = self.profile.strings.ranks(names);
         let rank = |name: Str| ranks[name.at()];
-        let mut order: Vec<usize> =
-            (0..self.calls.len()).filter(|&at| self.values_at(at).iter().any(|&v| v != 0)).collect();
+        let mut order: Vec<u32> =
+            (0..sums.keys.len()).filter(|&at| sums.at(at).iter().any(|&value| value != 0)).map(index).collect();
         order.sort_unstable_by_key(|&at| {
-            let call = self.calls[at];
-            (
-                std::cmp::Reverse(self.values_at(at)[self.weight]),
-                rank(call.caller),
-                rank(call.callee),
-                call.offset,
-            )
+            let call = sums.call(sums.keys[at as usize]);
+            let weight = sums.at(at as usize)[self.weight];
+            (std::cmp::Reverse(weight), rank(call.caller), rank(call.callee), call.offset)
         });
-        let calls = order.iter().map(|&at| self.calls[at]).collect();
-        let values = order.iter().flat_map(|&at| self.values_at(at)).copied().collect();
-        Ok(Self { calls, values, ..self })
+        self.order = order;
+        Ok(self)
     }
 
-    /// The values of the call at this place.
-    fn values_at(&self, at: usize) -> &[i64] {
-        let width = self.profile.samples.width;
-        &self.values[at * width..(at + 1) * width]
-    }
-
-    /// Every call with its values, in the compiler's order. The last ones may have no weight.
+    /// Every call with the values that were asked for, in the compiler's order. The last ones may have no
+    /// weight.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (Call, &[i64])> {
-        self.calls.iter().enumerate().map(|(at, &call)| (call, self.values_at(at)))
+        let sums = &self.sums;
+        self.order.iter().map(|&at| (sums.call(sums.keys[at as usize]), sums.at(at as usize)))
     }
 
     /// The calls that the compiler sees, with their weights.
-    pub(crate) fn weighted(&self) -> Vec<(Call, i64)> {
+    pub(crate) fn weighted(&self) -> impl Iterator<Item = (Call, i64)> {
         let weighted = self.iter().map(|(call, values)| (call, values[self.weight]));
-        weighted.take_while(|&(_, weight)| weight > 0).collect()
+        weighted.take_while(|&(_, weight)| weight > 0)
     }
 
     pub(crate) fn total(&self) -> i64 {
         self.total
     }
+}
+
+/// The sums, and whether a sample with weight had a start line, if any had weight.
+fn count(profile: &Profile, weight: usize, columns: &Range<usize>) -> (Sums, Option<bool>) {
+    let mut sums = Sums::new(columns.len());
+    let mut places = Places::of(profile, columns.len());
+    let mut twins = Twins::of(profile, columns.len());
+    let mut start_line = None;
+    for sample in 0..profile.samples.len() {
+        let all = profile.samples.values(sample);
+        let values = &all[columns.clone()];
+        if values.iter().all(|&value| value == 0) {
+            continue;
+        }
+        let stack = profile.samples.stack(sample);
+        let top = &stack[..stack.len().min(2)];
+        if all[weight] != 0 {
+            *start_line.get_or_insert(false) |= top.iter().any(|&at| places.at(at, &mut sums).start_line);
+        }
+        match *top {
+            [leaf, caller] => {
+                let [to, from] = [leaf, caller].map(|at| places.at(at, &mut sums));
+                if from.address == to.address {
+                    twins.add(caller, leaf, values);
+                } else {
+                    sums.add(sums_key(from.site, to.name), values);
+                    places.add(from, values);
+                    places.add(to, values);
+                }
+            }
+            [leaf] => {
+                let leaf = places.at(leaf, &mut sums);
+                places.add(leaf, values);
+            }
+            _ => {}
+        }
+    }
+    places.finish(&mut sums);
+    twins.finish(&mut sums);
+    (sums, start_line)
 }
 
 /// The first sample type that the compiler takes as a weight.
@@ -132,246 +175,66 @@ fn overflow(profile: &Profile, weight: usize) -> Error {
     Fault::Overflow { sample_type }.into()
 }
 
-/// A node of the compiler's graph.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Node {
-    address: u64,
-    name: Str,
-    start_line: i64,
-    line: i64,
-}
-
-/// A location as the compiler sees it.
-#[derive(Clone, Copy)]
-struct Chain {
-    outermost: u32,
-    innermost: u32,
-    /// Its own edges, in `Counter::chain_edges`: each once, in ascending order.
-    edges: Span,
-    start_line: bool,
-}
-
-struct Counter<'a> {
-    profile: &'a Profile,
-    nodes: Numbers<Node>,
-    /// Edges between nodes, not yet added up.
-    edges: Numbers<(u32, u32)>,
-    chains: Vec<Option<Chain>>,
-    chain_edges: Vec<u32>,
-    /// Sums by location, and by pair of caller's and leaf's location.
-    alone: Vec<i64>,
-    linked: Sums<(u32, u32)>,
-    /// Whether any sample had a weight, and whether one of these had a start line.
-    weighed: bool,
-    start_line: bool,
-}
-
-impl<'a> Counter<'a> {
-    fn new(profile: &'a Profile) -> Self {
-        let width = profile.samples.width;
-        Self {
-            profile,
-            nodes: Numbers::new(),
-            edges: Numbers::new(),
-            chains: vec![None; profile.locations.len()],
-            chain_edges: Vec::new(),
-            alone: vec![0; profile.locations.len() * width],
-            linked: Sums::new(width),
-            weighed: false,
-            start_line: false,
-        }
-    }
-
-    fn add(&mut self, sample: usize, weighed: bool) {
-        self.weighed |= weighed;
-        let profile = self.profile;
-        let (stack, values) = (profile.samples.stack(sample), profile.samples.values(sample));
-        let top = &stack[..stack.len().min(2)];
-        for &location in top {
-            let chain = self.chain(location);
-            self.start_line |= weighed && chain.start_line;
-        }
-        match *top {
-            [leaf, caller] => {
-                self.linked.add((caller, leaf), values);
-                self.add_alone(leaf, values);
-                if caller != leaf {
-                    self.add_alone(caller, values);
-                }
-            }
-            [leaf] => self.add_alone(leaf, values),
-            _ => {}
-        }
-    }
-
-    fn add_alone(&mut self, location: u32, values: &[i64]) {
-        let at = location as usize * values.len();
-        combine_each(&mut self.alone[at..at + values.len()], values, i64::wrapping_add);
-    }
-
-    fn chain(&mut self, at: u32) -> Chain {
-        if let Some(chain) = self.chains[at as usize] {
-            return chain;
-        }
-        let location = &self.profile.locations[at as usize];
-        let address = location.address;
-        let start = self.chain_edges.len();
-        let mut chain = Chain { outermost: 0, innermost: 0, edges: Span::default(), start_line: false };
-        let mut before = None;
-        let lines = self.profile.lines_of(location);
-        let known = lines.iter().rev().map(|line| {
-            let function = &self.profile.functions[line.function as usize];
-            Node { address, name: function.name, start_line: function.start_line, line: line.line }
-        });
-        // A location that was not symbolized is one node without a name.
-        let unknown = lines.is_empty().then_some(Node { address, name: Str::EMPTY, start_line: 0, line: 0 });
-        for node in known.chain(unknown) {
-            chain.start_line |= node.start_line != 0;
-            let node = self.node(node);
-            match before {
-                None => chain.outermost = node,
-                Some(before) if before != node => {
-                    let edge = self.edge(before, node);
-                    self.chain_edges.push(edge);
-                }
-                Some(_) => {}
-            }
-            before = Some(node);
-            chain.innermost = node;
-        }
-        self.chain_edges[start..].sort_unstable();
-        let own = start + dedup(&mut self.chain_edges[start..]);
-        self.chain_edges.truncate(own);
-        chain.edges = Span::since(start, own);
-        self.chains[at as usize] = Some(chain);
-        chain
-    }
-
-    fn node(&mut self, node: Node) -> u32 {
-        index(self.nodes.of(node))
-    }
-
-    fn edge(&mut self, from: u32, to: u32) -> u32 {
-        index(self.edges.of((from, to)))
-    }
-
-    /// The calls and their values.
-    fn finish(mut self) -> (Vec<Call>, Vec<i64>) {
-        let width = self.profile.samples.width;
-        let linked = std::mem::replace(&mut self.linked, Sums::new(width));
-        let links: Vec<Option<u32>> = linked.keys().iter().map(|&pair| self.link(pair)).collect();
-        // First by edge between nodes, then by call: there are far fewer of these.
-        let mut edges = vec![0; self.edges.things().len() * width];
-        let mut add = |edge: u32, values: &[i64], combine: fn(i64, i64) -> i64| {
-            let at = edge as usize * width;
-            combine_each(&mut edges[at..at + width], values, combine);
-        };
-        for (chain, values) in self.chains.iter().zip(self.alone.chunks_exact(width)) {
-            let Some(chain) = chain else { continue };
-            for &edge in &self.chain_edges[chain.edges.range()] {
-                add(edge, values, i64::wrapping_add);
-            }
-        }
-        for ((at, &(caller, leaf)), link) in linked.keys().iter().enumerate().zip(links) {
-            let values = linked.values(at);
-            // The link's own edge, where neither location has it already.
-            if let Some(edge) = link {
-                add(edge, values, i64::wrapping_add);
-            }
-            if caller != leaf {
-                // An edge that both locations have counts once.
-                for edge in common(self.own_edges(caller), self.own_edges(leaf)) {
-                    add(edge, values, i64::wrapping_sub);
-                }
-            }
-        }
-        let mut sums = Sums::new(width);
-        for (edge, values) in edges.chunks_exact(width).enumerate() {
-            sums.add(self.call(edge), values);
-        }
-        (sums.keys.things().to_vec(), sums.values)
-    }
-
-    fn link(&mut self, (caller, leaf): (u32, u32)) -> Option<u32> {
-        let (from, to) = (self.chain(caller).innermost, self.chain(leaf).outermost);
-        if from == to {
-            return None;
-        }
-        let edge = self.edge(from, to);
-        let has = |location| self.own_edges(location).binary_search(&edge).is_ok();
-        (!has(caller) && !has(leaf)).then_some(edge)
-    }
-
-    fn own_edges(&self, location: u32) -> &[u32] {
-        self.chains[location as usize].map_or(&[], |chain| &self.chain_edges[chain.edges.range()])
-    }
-
-    fn call(&self, edge: usize) -> Call {
-        let (from, to) = self.edges.things()[edge];
-        let [from, to] = [from, to].map(|node| self.nodes.things()[node as usize]);
-        Call { caller: from.name, callee: to.name, offset: from.line.wrapping_sub(from.start_line) }
-    }
-}
-
-/// Moves the distinct ones of a sorted slice to its front; how many they are.
-fn dedup(sorted: &mut [u32]) -> usize {
-    let mut kept = 0;
-    for at in 0..sorted.len() {
-        if at == 0 || sorted[at] != sorted[kept - 1] {
-            sorted[kept] = sorted[at];
-            kept += 1;
-        }
-    }
-    kept
-}
-
-/// What two ascending slices have in common.
-fn common<'a>(mut a: &'a [u32], mut b: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
-    std::iter::from_fn(move || {
-        while let (Some((&x, rest_a)), Some((&y, rest_b))) = (a.split_first(), b.split_first()) {
-            match x.cmp(&y) {
-                std::cmp::Ordering::Less => a = rest_a,
-                std::cmp::Ordering::Greater => b = rest_b,
-                std::cmp::Ordering::Equal => {
-                    (a, b) = (rest_a, rest_b);
-                    return Some(x);
-                }
-            }
-        }
-        None
-    })
-}
-
-fn combine_each(sums: &mut [i64], values: &[i64], combine: fn(i64, i64) -> i64) {
-    sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum = combine(*sum, value));
-}
-
-/// Sums of value vectors by key, in the order in which keys came.
-struct Sums<K> {
+/// Sums of values by call.
+pub(super) struct Sums {
     width: usize,
-    keys: Numbers<K>,
+    /// Callers with the offset of a call in them.
+    sites: Numbers<(Str, i64)>,
+    index: Index,
+    hasher: RandomState,
+    keys: Vec<u64>,
     values: Vec<i64>,
 }
 
-impl<K: Copy + Eq + Hash> Sums<K> {
+impl Sums {
     fn new(width: usize) -> Self {
-        Self { width, keys: Numbers::new(), values: Vec::new() }
+        Self {
+            width,
+            sites: Numbers::new(),
+            index: Index::default(),
+            hasher: RandomState::default(),
+            keys: Vec::new(),
+            values: Vec::new(),
+        }
     }
 
-    fn keys(&self) -> &[K] {
-        self.keys.things()
+    /// The number of a place in a function that calls are made from.
+    pub(super) fn site(&mut self, caller: Str, offset: i64) -> u32 {
+        index(self.sites.of((caller, offset)))
     }
 
-    fn values(&self, at: usize) -> &[i64] {
+    #[inline(always)]
+    pub(super) fn add(&mut self, key: u64, values: &[i64]) {
+        let new = index(self.keys.len());
+        let Self { index, keys, hasher, .. } = self;
+        let at = index.find_or_add(hasher.hash_one(key), new, |at| keys[at as usize] == key);
+        if at == new {
+            keys.push(key);
+            self.values.extend(values);
+        } else {
+            let at = at as usize * self.width;
+            add_each(&mut self.values[at..at + self.width], values);
+        }
+    }
+
+    fn at(&self, at: usize) -> &[i64] {
         &self.values[at * self.width..(at + 1) * self.width]
     }
 
-    fn add(&mut self, key: K, values: &[i64]) {
-        let at = self.keys.of(key) * self.width;
-        if at == self.values.len() {
-            self.values.extend_from_slice(values);
-        } else {
-            combine_each(&mut self.values[at..at + self.width], values, i64::wrapping_add);
-        }
+    fn call(&self, key: u64) -> Call {
+        let (caller, offset) = self.sites.things()[(key >> 32) as usize];
+        Call { caller, callee: Str::new(key as u32), offset }
     }
+}
+
+/// What [`Sums`] knows a call by.
+#[inline(always)]
+pub(super) fn sums_key(site: u32, callee: Str) -> u64 {
+    u64::from(site) << 32 | callee.at() as u64
+}
+
+/// Values add up as wrapping numbers; the weights were checked to fit.
+#[inline(always)]
+pub(super) fn add_each(sums: &mut [i64], values: &[i64]) {
+    sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum = sum.wrapping_add(value));
 }

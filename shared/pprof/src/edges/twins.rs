@@ -1,0 +1,125 @@
+//! Leaves and callers at one address, where a node of the one may be a node of the other: recursion, and
+//! profiles without addresses. An edge that both have, or that one has and that also leads from one to the
+//! other, counts once a sample. So these pairs are added up first, and their edges found once a pair.
+
+use super::calls::{Sums, add_each, sums_key};
+use super::places::{Line, lines, own_edges, site};
+use crate::index::Numbers;
+use crate::profile::Profile;
+use crate::strings::Str;
+
+/// The pairs of a profile with the sums of their samples.
+pub(super) struct Twins<'a> {
+    profile: &'a Profile,
+    width: usize,
+    /// Caller and leaf.
+    pairs: Numbers<(u32, u32)>,
+    by_pair: Vec<i64>,
+    locations: Numbers<u32>,
+    by_location: Vec<i64>,
+}
+
+/// A location's lines, and its own edges in ascending order, as numbers that all locations share: they are
+/// compared for many pairs.
+struct Twin {
+    outermost: u32,
+    innermost: u32,
+    edges: Vec<u64>,
+}
+
+impl<'a> Twins<'a> {
+    pub(super) fn of(profile: &'a Profile, width: usize) -> Self {
+        Self {
+            profile,
+            width,
+            pairs: Numbers::new(),
+            by_pair: Vec::new(),
+            locations: Numbers::new(),
+            by_location: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, caller: u32, leaf: u32, values: &[i64]) {
+        add_at(self.pairs.of((caller, leaf)), &mut self.by_pair, values);
+        add_at(self.locations.of(leaf), &mut self.by_location, values);
+        if caller != leaf {
+            add_at(self.locations.of(caller), &mut self.by_location, values);
+        }
+    }
+
+    /// Adds all of these up by call: to each location's own edges what its samples have, to the edge from
+    /// one to the other what the pair's have; and an edge that both have was counted once too often.
+    pub(super) fn finish(mut self, sums: &mut Sums) {
+        let mut nodes: Numbers<Line> = Numbers::new();
+        let twins: Vec<Twin> =
+            self.locations.things().iter().map(|&at| Twin::of(self.profile, at, &mut nodes)).collect();
+        let mut add = |edge: u64, values: &[i64]| {
+            let [from, to] = [(edge >> 32) as usize, edge as u32 as usize].map(|at| nodes.things()[at]);
+            let site = site(from, sums);
+            sums.add(sums_key(site, to.0), values);
+        };
+        for (twin, values) in twins.iter().zip(self.by_location.chunks_exact(self.width)) {
+            twin.edges.iter().for_each(|&edge| add(edge, values));
+        }
+        let pairs = self.pairs.things().iter().zip(self.by_pair.chunks_exact_mut(self.width));
+        for (&(caller, leaf), values) in pairs {
+            let [from, to] = [caller, leaf].map(|at| &twins[self.locations.of(at)]);
+            let link = edge(from.innermost, to.outermost);
+            let known = || [from, to].iter().any(|twin| twin.edges.binary_search(&link).is_ok());
+            if from.innermost != to.outermost && !known() {
+                add(link, values);
+            }
+            if caller != leaf {
+                values.iter_mut().for_each(|value| *value = value.wrapping_neg());
+                common(&from.edges, &to.edges).for_each(|edge| add(edge, values));
+            }
+        }
+    }
+}
+
+impl Twin {
+    fn of(profile: &Profile, at: u32, nodes: &mut Numbers<Line>) -> Self {
+        let lines = lines(profile, &profile.locations[at as usize]);
+        let mut number = |line: Line| nodes.of(line) as u32;
+        // A location that was not symbolized is one node without a name.
+        let nameless = (Str::EMPTY, 0, 0);
+        let mut edges: Vec<u64> =
+            own_edges(&lines).into_iter().map(|(from, to)| edge(number(from), number(to))).collect();
+        edges.sort_unstable();
+        Self {
+            outermost: number(*lines.first().unwrap_or(&nameless)),
+            innermost: number(*lines.last().unwrap_or(&nameless)),
+            edges,
+        }
+    }
+}
+
+fn add_at(at: usize, sums: &mut Vec<i64>, values: &[i64]) {
+    let at = at * values.len();
+    if at == sums.len() {
+        sums.extend(values);
+    } else {
+        add_each(&mut sums[at..at + values.len()], values);
+    }
+}
+
+/// What two ascending slices have in common.
+fn common<'a>(mut a: &'a [u64], mut b: &'a [u64]) -> impl Iterator<Item = u64> + 'a {
+    std::iter::from_fn(move || {
+        while let (Some((&x, rest_a)), Some((&y, rest_b))) = (a.split_first(), b.split_first()) {
+            match x.cmp(&y) {
+                std::cmp::Ordering::Less => a = rest_a,
+                std::cmp::Ordering::Greater => b = rest_b,
+                std::cmp::Ordering::Equal => {
+                    (a, b) = (rest_a, rest_b);
+                    return Some(x);
+                }
+            }
+        }
+        None
+    })
+}
+
+fn edge(from: u32, to: u32) -> u64 {
+    u64::from(from) << 32 | u64::from(to)
+}
