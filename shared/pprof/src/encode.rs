@@ -37,7 +37,7 @@ impl StringTable {
         }
         for sample in 0..profile.samples.len() {
             for label in profile.samples.labels(sample) {
-                match label.value {
+                match label.value() {
                     LabelValue::Text(text) => table.add([label.key, text]),
                     LabelValue::Number(_, unit) => table.add([label.key, unit.unwrap_or(Str::EMPTY)]),
                 }
@@ -214,7 +214,7 @@ impl Message for Sample<'_> {
             let key = table.number(label.key);
             out.message(
                 3,
-                &match label.value {
+                &match label.value() {
                     LabelValue::Text(text) => Numbers([key, table.number(text), 0, 0]),
                     LabelValue::Number(number, unit) => {
                         Numbers([key, 0, number.cast_unsigned(), table.number(unit.unwrap_or(Str::EMPTY))])

@@ -10,8 +10,11 @@ use memchr::memmem;
 
 use crate::error::{Error, Fault};
 
-/// libdeflate's level. README.md has the curve that it was chosen by.
+/// libdeflate's levels: README.md has the curve that they were chosen by. What is small, a compact form
+/// above all, is read more often than it is written, and the higher level takes less than a millisecond.
 const LEVEL: i32 = 1;
+const LEVEL_OF_SMALL: i32 = 4;
+const SMALL: usize = 256 << 10;
 
 /// Deflate cannot shrink data more than this (RFC 1951: 258 bytes in 2 bits).
 const MOST_SHRUNK: u64 = 1032;
@@ -38,7 +41,8 @@ pub fn inflate(bytes: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
 #[must_use]
 #[expect(clippy::expect_used, reason = "the level is one, and the buffer as large as it can get")]
 pub fn deflate(raw: &[u8]) -> Vec<u8> {
-    let mut compressor = Compressor::new(CompressionLvl::new(LEVEL).expect("a level of libdeflate"));
+    let level = if raw.len() <= SMALL { LEVEL_OF_SMALL } else { LEVEL };
+    let mut compressor = Compressor::new(CompressionLvl::new(level).expect("a level of libdeflate"));
     let mut zipped = vec![0; compressor.gzip_compress_bound(raw.len())];
     let size = compressor.gzip_compress(raw, &mut zipped).expect("the bound is one");
     zipped.truncate(size);

@@ -15,6 +15,8 @@ pub mod legacy;
 mod limits;
 mod merge;
 mod profile;
+#[cfg(feature = "prost")]
+pub mod proto;
 pub mod prune;
 mod scan;
 mod strings;

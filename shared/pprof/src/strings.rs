@@ -19,7 +19,7 @@ impl Str {
     pub(crate) const EMPTY: Self = Self(0);
 
     /// The string at this place of a table.
-    pub(crate) fn new(at: u32) -> Self {
+    pub(crate) const fn new(at: u32) -> Self {
         Self(at)
     }
 

@@ -13,7 +13,7 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Ids {
     table: &'static str,
     /// How many entries there are, if each has the id after that of the one before, from 1 on.
-    counted: Option<usize>,
+    counted: Option<u64>,
     dense: Vec<u32>,
     sparse: HashMap<u64, u32, RandomState>,
 }
@@ -28,7 +28,7 @@ impl Ids {
         if id == 0 {
             return Err(Fault::ZeroId { table: self.table }.into());
         }
-        self.counted = self.counted.filter(|&count| id == count as u64 + 1).map(|count| count + 1);
+        self.counted = self.counted.filter(|&count| id == count + 1).map(|count| count + 1);
         let position = index(position);
         let before = match usize::try_from(id).ok().and_then(|id| self.dense.get_mut(id)) {
             Some(slot) => Some(std::mem::replace(slot, position)).filter(|&before| before != NONE),
@@ -40,10 +40,15 @@ impl Ids {
         }
     }
 
+    /// How many entries there are, if their ids are just their positions counted from 1.
+    pub(super) fn counted(&self) -> Option<u64> {
+        self.counted
+    }
+
     #[inline(always)]
     pub(super) fn position(&self, id: u64) -> Option<u32> {
         if let Some(count) = self.counted {
-            return (id.wrapping_sub(1) < count as u64).then(|| id.wrapping_sub(1) as u32);
+            return (id.wrapping_sub(1) < count).then(|| id.wrapping_sub(1) as u32);
         }
         match usize::try_from(id).ok().and_then(|id| self.dense.get(id)) {
             Some(&position) => Some(position).filter(|&position| position != NONE),

@@ -103,12 +103,19 @@ impl Reader<'_> {
                 limits::at_most("stack frames", frames.len(), self.limits.frames)
             });
         }
+        // Two loops, so that the usual one has nothing to look up.
+        if let Some(count) = self.locations.counted() {
+            while !packed.is_empty() {
+                let id = next(&mut packed)?;
+                if id.wrapping_sub(1) >= count {
+                    return Err(self.unknown(id));
+                }
+                frames.push((id - 1) as u32);
+            }
+            return Ok(());
+        }
         while !packed.is_empty() {
-            let id = match packed.short_varint() {
-                Some(id) => u64::from(id),
-                None => packed.varint()?,
-            };
-            frames.push(self.frame(id)?);
+            frames.push(self.frame(next(&mut packed)?)?);
         }
         Ok(())
     }
@@ -117,8 +124,14 @@ impl Reader<'_> {
     fn frame(&self, id: u64) -> Result<u32, Error> {
         match self.locations.position(id) {
             Some(frame) => Ok(frame),
-            None => Err(Fault::UnknownLocation { sample: self.sample, id }.into()),
+            None => Err(self.unknown(id)),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unknown(&self, id: u64) -> Error {
+        Fault::UnknownLocation { sample: self.sample, id }.into()
     }
 
     /// A text label has a text; a numeric one a number or a unit; one with neither is dropped.
@@ -144,7 +157,15 @@ impl Reader<'_> {
         } else {
             return Ok(None);
         };
-        Ok(Some(Label { key, value }))
+        Ok(Some(Label::new(key, value)))
+    }
+}
+
+#[inline(always)]
+fn next(packed: &mut Cursor<'_>) -> Result<u64, Error> {
+    match packed.short_varint() {
+        Some(number) => Ok(u64::from(number)),
+        None => packed.varint(),
     }
 }
 
@@ -165,7 +186,7 @@ fn order_labels(samples: &mut Samples, texts: &Texts) {
     let ranks = texts.strings.ranks(samples.labels.iter().map(|label| label.key));
     for span in &samples.label_spans {
         let labels = &mut samples.labels[span.range()];
-        labels.sort_by_key(|label| (matches!(label.value, LabelValue::Number(..)), ranks[label.key.at()]));
+        labels.sort_by_key(|label| (matches!(label.value(), LabelValue::Number(..)), ranks[label.key.at()]));
         for group in labels.chunk_by_mut(|a, b| a.key == b.key) {
             fill_units(group);
         }
@@ -174,13 +195,13 @@ fn order_labels(samples: &mut Samples, texts: &Texts) {
 
 /// Once one number of a key has a unit, all have one, if only an empty one.
 fn fill_units(group: &mut [Label]) {
-    let with_unit = |label: &Label| matches!(label.value, LabelValue::Number(_, Some(_)));
+    let with_unit = |label: &Label| matches!(label.value(), LabelValue::Number(_, Some(_)));
     if !group.iter().any(with_unit) {
         return;
     }
     for label in group {
-        if let LabelValue::Number(number, None) = label.value {
-            label.value = LabelValue::Number(number, Some(Str::EMPTY));
+        if let LabelValue::Number(number, None) = label.value() {
+            *label = Label::new(label.key, LabelValue::Number(number, Some(Str::EMPTY)));
         }
     }
 }

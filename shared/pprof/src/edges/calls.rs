@@ -128,7 +128,8 @@ fn count(profile: &Profile, weight: usize, columns: &Range<usize>) -> (Sums, Opt
                 if from.address == to.address {
                     twins.add(caller, leaf, values);
                 } else {
-                    sums.add(sums_key(from.site, to.name), values);
+                    let site = places.site(caller, &mut sums);
+                    sums.add(sums_key(site, to.name), values);
                     places.add(from, values);
                     places.add(to, values);
                 }

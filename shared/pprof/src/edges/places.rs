@@ -7,6 +7,8 @@ use crate::strings::Str;
 /// How many pairs of lines are compared each with each; more are sorted.
 const FEW: usize = 8;
 
+const UNKNOWN: u32 = u32::MAX;
+
 /// A node at the address of one location.
 pub(super) type Line = (Str, i64, i64);
 
@@ -14,8 +16,6 @@ pub(super) type Line = (Str, i64, i64);
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) address: u64,
-    /// Where its innermost function calls from, as a caller.
-    pub(super) site: u32,
     /// Its outermost function, as a callee.
     pub(super) name: Str,
     /// Its sums in `Places::values`, if it has edges of its own.
@@ -28,6 +28,8 @@ pub(super) struct Places<'a> {
     profile: &'a Profile,
     width: usize,
     places: Vec<Option<Place>>,
+    /// What locations are numbered by as callers.
+    sites: Vec<u32>,
     /// The calls from line to line within a location, of each that has any.
     edges: Vec<Span>,
     keys: Vec<u64>,
@@ -37,7 +39,8 @@ pub(super) struct Places<'a> {
 impl<'a> Places<'a> {
     pub(super) fn of(profile: &'a Profile, width: usize) -> Self {
         let places = vec![None; profile.locations.len()];
-        Self { profile, width, places, edges: Vec::new(), keys: Vec::new(), values: Vec::new() }
+        let sites = vec![UNKNOWN; profile.locations.len()];
+        Self { profile, width, places, sites, edges: Vec::new(), keys: Vec::new(), values: Vec::new() }
     }
 
     #[inline(always)]
@@ -64,42 +67,60 @@ impl<'a> Places<'a> {
         }
     }
 
+    /// The number of where the innermost function of a location calls from.
+    #[inline(always)]
+    pub(super) fn site(&mut self, at: u32, sums: &mut Sums) -> u32 {
+        let known = &mut self.sites[at as usize];
+        if *known == UNKNOWN {
+            let innermost = self.profile.lines_of(&self.profile.locations[at as usize]).first();
+            *known = site(innermost.map_or(NAMELESS, |it| line(self.profile, it)), sums);
+        }
+        *known
+    }
+
     #[inline(never)]
     fn find(&mut self, at: u32, sums: &mut Sums) -> Place {
-        let location = &self.profile.locations[at as usize];
-        let lines = lines(self.profile, location);
-        let start = self.keys.len();
-        for (caller, callee) in own_edges(&lines) {
-            let site = site(caller, sums);
-            self.keys.push(sums_key(site, callee.0));
-        }
-        let edges = Span::since(start, self.keys.len());
-        let own = (edges.len() > 0).then(|| {
-            self.edges.push(edges);
-            self.values.resize(self.edges.len() * self.width, 0);
-            self.edges.len() as u32 - 1
-        });
-        // A location that was not symbolized is one node without a name.
-        let nameless = (Str::EMPTY, 0, 0);
+        let profile = self.profile;
+        let location = &profile.locations[at as usize];
+        let all = profile.lines_of(location);
+        let own = if all.len() > 1 { self.own_edges(&lines(profile, location), sums) } else { None };
         let place = Place {
             address: location.address,
-            site: site(*lines.last().unwrap_or(&nameless), sums),
-            name: lines.first().unwrap_or(&nameless).0,
+            name: all.last().map_or(NAMELESS, |it| line(profile, it)).0,
             own,
-            start_line: lines.iter().any(|&(_, start_line, _)| start_line != 0),
+            start_line: all.iter().any(|it| line(profile, it).1 != 0),
         };
         self.places[at as usize] = Some(place);
         place
     }
+
+    /// Makes room for the sums of these lines' edges, if there are any.
+    fn own_edges(&mut self, lines: &[Line], sums: &mut Sums) -> Option<u32> {
+        let start = self.keys.len();
+        for (caller, callee) in own_edges(lines) {
+            let site = site(caller, sums);
+            self.keys.push(sums_key(site, callee.0));
+        }
+        let edges = Span::since(start, self.keys.len());
+        (edges.len() > 0).then(|| {
+            self.edges.push(edges);
+            self.values.resize(self.edges.len() * self.width, 0);
+            self.edges.len() as u32 - 1
+        })
+    }
+}
+
+/// A location that was not symbolized is one node without a name.
+pub(super) const NAMELESS: Line = (Str::EMPTY, 0, 0);
+
+fn line(profile: &Profile, line: &crate::profile::Line) -> Line {
+    let function = &profile.functions[line.function as usize];
+    (function.name, function.start_line, line.line)
 }
 
 /// A location's lines, the outermost first.
 pub(super) fn lines(profile: &Profile, location: &Location) -> Vec<Line> {
-    let node = |line: &crate::profile::Line| {
-        let function = &profile.functions[line.function as usize];
-        (function.name, function.start_line, line.line)
-    };
-    profile.lines_of(location).iter().rev().map(node).collect()
+    profile.lines_of(location).iter().rev().map(|it| line(profile, it)).collect()
 }
 
 /// Where a line calls from.

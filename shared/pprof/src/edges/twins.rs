@@ -3,10 +3,9 @@
 //! other, counts once a sample. So these pairs are added up first, and their edges found once a pair.
 
 use super::calls::{Sums, add_each, sums_key};
-use super::places::{Line, lines, own_edges, site};
+use super::places::{Line, NAMELESS, lines, own_edges, site};
 use crate::index::Numbers;
 use crate::profile::Profile;
-use crate::strings::Str;
 
 /// The pairs of a profile with the sums of their samples.
 pub(super) struct Twins<'a> {
@@ -81,14 +80,12 @@ impl Twin {
     fn of(profile: &Profile, at: u32, nodes: &mut Numbers<Line>) -> Self {
         let lines = lines(profile, &profile.locations[at as usize]);
         let mut number = |line: Line| nodes.of(line) as u32;
-        // A location that was not symbolized is one node without a name.
-        let nameless = (Str::EMPTY, 0, 0);
         let mut edges: Vec<u64> =
             own_edges(&lines).into_iter().map(|(from, to)| edge(number(from), number(to))).collect();
         edges.sort_unstable();
         Self {
-            outermost: number(*lines.first().unwrap_or(&nameless)),
-            innermost: number(*lines.last().unwrap_or(&nameless)),
+            outermost: number(*lines.first().unwrap_or(&NAMELESS)),
+            innermost: number(*lines.last().unwrap_or(&NAMELESS)),
             edges,
         }
     }

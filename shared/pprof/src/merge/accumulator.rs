@@ -8,7 +8,7 @@
 use std::fmt;
 
 use super::headers::{self, Seen};
-use super::order::{Order, arranged};
+use super::order::{Order, arrange};
 use super::remap::Remap;
 use super::samples::Adder;
 use super::{compatible, merge};
@@ -105,7 +105,8 @@ impl Accumulator {
             drop(fresh);
             renumber(&mut merged.locations, &uses, &mut all.frames);
             let sorted = order.sorted(&all, locations);
-            arranged(all, &sorted)
+            arrange(&mut all, sorted);
+            all
         };
         if merged.samples.any_zero() {
             // Values cancelled out. Such samples vanish, and with them what only they used.

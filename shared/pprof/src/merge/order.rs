@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use crate::profile::{Label, LabelValue, Samples, Span, index};
+use crate::profile::{LabelValue, Samples, Span, index};
 use crate::strings::{Str, Strings};
 
 /// Up to how many samples are compared whole rather than by a few frames at a time.
@@ -27,7 +27,7 @@ impl Order {
         if labels().next().is_none() {
             return Self { ranks: Vec::new() };
         }
-        let texts = labels().flat_map(|label| match label.value {
+        let texts = labels().flat_map(|label| match label.value() {
             LabelValue::Text(text) => [label.key, text],
             LabelValue::Number(_, unit) => [label.key, unit.unwrap_or(Str::EMPTY)],
         });
@@ -44,7 +44,7 @@ impl Order {
         let rank = |text: Str| self.ranks[text.at()];
         let key = |samples: &Samples, at: usize| {
             let values = samples.labels(at).iter().map(|label| {
-                let value = match label.value {
+                let value = match label.value() {
                     LabelValue::Text(text) => (Some(rank(text)), 0, None),
                     LabelValue::Number(number, unit) => (None, number, unit.map(rank)),
                 };
@@ -133,28 +133,63 @@ impl Order {
     }
 }
 
-/// The samples in this order. Equal ones next to each other become one.
-pub(super) fn arranged(samples: Samples, order: &[u32]) -> Samples {
-    let mut to = Samples::new(samples.width);
-    to.stacks.reserve_exact(samples.len());
-    to.values.reserve_exact(samples.values.len());
-    let mut last = (Span::default(), &[][..]);
-    for &at in order {
-        let at = at as usize;
-        let (stack, labels, values) = (samples.stacks[at], samples.labels(at), samples.values(at));
-        let same = |(a, tags): (Span, &[Label])| {
-            // Neighbours mostly differ in how many frames they have.
-            a.len() == stack.len() && samples.frames[a.range()] == samples.frames[stack.range()] && tags == labels
-        };
-        if !to.stacks.is_empty() && same(last) {
-            to.add_values(to.len() - 1, values);
+/// Puts samples into this order. Equal ones, which then are next to each other, become one.
+///
+/// In place: with many sample types their values take more memory than all else.
+pub(super) fn arrange(samples: &mut Samples, order: Vec<u32>) {
+    let width = samples.width;
+    if !samples.label_spans.is_empty() {
+        samples.label_spans.resize(samples.stacks.len(), Span::default());
+        permute(&mut samples.label_spans, order.clone(), 1);
+    }
+    permute(&mut samples.values, order.clone(), width);
+    permute(&mut samples.stacks, order, 1);
+
+    let mut kept = 0;
+    for at in 0..samples.len() {
+        if kept > 0 && samples.same(kept - 1, at) {
+            let (before, values) = samples.values.split_at_mut(at * width);
+            let sums = &mut before[(kept - 1) * width..kept * width];
+            sums.iter_mut().zip(&*values).for_each(|(sum, &value)| *sum = sum.wrapping_add(value));
             continue;
         }
-        to.push(stack, samples.label_spans.get(at).copied().unwrap_or_default());
-        to.values.extend(values);
-        last = (stack, labels);
+        if kept < at {
+            samples.stacks[kept] = samples.stacks[at];
+            samples.values.copy_within(at * width..(at + 1) * width, kept * width);
+            if let Some(&span) = samples.label_spans.get(at) {
+                samples.label_spans[kept] = span;
+            }
+        }
+        kept += 1;
     }
-    Samples { frames: samples.frames, labels: samples.labels, ..to }
+    samples.stacks.truncate(kept);
+    samples.values.truncate(kept * width);
+    samples.label_spans.truncate(kept);
+}
+
+/// Puts the one from `order[0]` first, and so on; each is `width` long.
+fn permute<T: Copy>(column: &mut [T], mut order: Vec<u32>, width: usize) {
+    const DONE: u32 = u32::MAX;
+    let mut first: Vec<T> = Vec::with_capacity(width);
+    for start in 0..order.len() {
+        if order[start] == DONE {
+            continue;
+        }
+        // Around the circle of those that take each other's places.
+        first.clear();
+        first.extend(&column[start * width..(start + 1) * width]);
+        let mut to = start;
+        loop {
+            let from = std::mem::replace(&mut order[to], DONE) as usize;
+            if from == start {
+                break column[to * width..(to + 1) * width].copy_from_slice(&first);
+            }
+            for part in 0..width {
+                column[to * width + part] = column[from * width + part];
+            }
+            to = from;
+        }
+    }
 }
 
 /// The first of `range` for which `before` no longer holds, if it holds up to there: found near the start
@@ -241,6 +276,16 @@ mod tests {
             for first in 3..=end.max(3) {
                 assert_eq!(gallop(3..end.max(3), |at| at < first), first.min(end.max(3)), "{first} of {end}");
             }
+        }
+    }
+
+    #[test]
+    fn a_permutation_puts_each_in_its_place() {
+        for order in [&[][..], &[0], &[1, 0], &[2, 0, 1, 3], &[4, 3, 2, 1, 0], &[1, 2, 0, 4, 3]] {
+            let mut column: Vec<u32> = (0..order.len() as u32).flat_map(|at| [10 * at, 10 * at + 1]).collect();
+            permute(&mut column, order.to_vec(), 2);
+            let expected: Vec<u32> = order.iter().flat_map(|at| [10 * at, 10 * at + 1]).collect();
+            assert_eq!(column, expected, "{order:?}");
         }
     }
 

@@ -122,13 +122,13 @@ fn move_up<T: Copy>(arena: &mut [T], part: Range<usize>, to: &mut usize) -> Span
 }
 
 fn renumber_label(label: &Label, source: &Profile, memo: &mut Memo, merged: &mut Profile) -> Label {
-    let value = match label.value {
+    let value = match label.value() {
         LabelValue::Text(text) => LabelValue::Text(string(text, source, memo, merged)),
         LabelValue::Number(number, unit) => {
             LabelValue::Number(number, unit.map(|unit| string(unit, source, memo, merged)))
         }
     };
-    Label { key: string(label.key, source, memo, merged), value }
+    Label::new(string(label.key, source, memo, merged), value)
 }
 
 #[inline(always)]
