@@ -34,38 +34,53 @@ use crate::profile::{Location, Profile, Samples};
 pub struct Accumulator {
     /// The base's header and tables, and all samples that are new.
     merged: Profile,
-    /// The base's samples.
+    /// The base's samples, in order; none when the base was not tidy: then all are new.
     base: Samples,
-    /// How many frames of the base name each of its locations.
-    uses: Vec<u32>,
     remap: Remap,
     adder: Adder,
     seen: Seen,
 }
 
 impl Accumulator {
-    /// Starts with a base.
+    /// Starts with a base, which is put in order if it is not.
     #[must_use]
     pub fn new(base: Profile) -> Self {
-        let mut remap = Remap::default();
+        Self::of_tidy(base).unwrap_or_else(|base| {
+            let merged = headers::start(&base);
+            let mut sum = Self {
+                base: Samples::new(merged.samples.width),
+                merged,
+                remap: Remap::default(),
+                adder: Adder::default(),
+                seen: Seen::default(),
+            };
+            sum.take(&base);
+            sum
+        })
+    }
+
+    /// Gives back a base of which a merge would leave out something.
+    #[expect(clippy::result_large_err, reason = "it is no error, and stays within this file")]
+    fn of_tidy(mut base: Profile) -> Result<Self, Profile> {
+        drop_unused_mappings(&mut base);
         let seen: Seen = base.header.comments.iter().copied().collect();
         let uses = uses(&base);
-        if seen.len() == base.header.comments.len() && is_tidy(&base, &uses) && remap.know(&base) {
-            let none = Samples::new(base.samples.width);
-            let (samples, merged) = (base.samples, Profile { samples: none, ..base });
-            return Self { merged, base: samples, uses, remap, adder: Adder::default(), seen };
+        if seen.len() < base.header.comments.len() || !is_tidy(&base, &uses) {
+            return Err(base);
         }
-        let merged = headers::start(&base);
-        let mut sum = Self {
-            base: Samples::new(merged.samples.width),
-            uses: Vec::new(),
-            merged,
-            remap: Remap::default(),
-            adder: Adder::default(),
-            seen: Seen::default(),
-        };
-        sum.take(&base);
-        sum
+        let order = Order::of(&[&base.samples], &base.strings);
+        if !order.holds(&base.samples) {
+            number_by_use(&mut base, &uses);
+            let sorted = order.sorted(&base.samples, uses.len());
+            arrange(&mut base.samples, sorted);
+        }
+        let mut remap = Remap::default();
+        if !remap.know(&base) {
+            return Err(base);
+        }
+        let none = Samples::new(base.samples.width);
+        let samples = std::mem::replace(&mut base.samples, none);
+        Ok(Self { merged: base, base: samples, remap, adder: Adder::default(), seen })
     }
 
     /// Adds an upload.
@@ -91,31 +106,25 @@ impl Accumulator {
     /// The base with all that was added.
     #[must_use]
     pub fn finish(self) -> Profile {
-        let Self { mut merged, base, mut uses, .. } = self;
+        let Self { mut merged, base, .. } = self;
+        if base.len() == 0 {
+            return in_order(merged);
+        }
         let fresh = std::mem::replace(&mut merged.samples, Samples::new(base.width));
         let order = Order::of(&[&base, &fresh], &merged.strings);
-        let locations = merged.locations.len();
-        merged.samples = if base.len() > 0 && order.holds(&base) {
-            order.insert(&fresh, &order.sorted(&fresh, locations), base)
-        } else {
-            uses.resize(locations, 0);
-            fresh.frames.iter().for_each(|&frame| uses[frame as usize] += 1);
-            let mut all = base;
-            all.append(&fresh);
-            drop(fresh);
-            renumber(&mut merged.locations, &uses, &mut all.frames);
-            let sorted = order.sorted(&all, locations);
-            arrange(&mut all, sorted);
-            all
-        };
-        if merged.samples.any_zero() {
-            // Values cancelled out. Such samples vanish, and with them what only they used.
-            return match merge(&[&merged]) {
-                Ok(rest) => Self::new(rest).finish(),
-                Err(_) => merged,
-            };
-        }
-        merged
+        let places = order.sorted(&fresh, merged.locations.len());
+        merged.samples = order.insert(&fresh, &places, base);
+        if merged.samples.any_zero() { in_order(merged) } else { merged }
+    }
+}
+
+/// Puts what was merged in order. Samples whose values cancelled out vanish, and with them what only they
+/// used.
+fn in_order(merged: Profile) -> Profile {
+    let merged = if merged.samples.any_zero() { merge(&[&merged]).unwrap_or(merged) } else { merged };
+    match Accumulator::of_tidy(merged) {
+        Ok(sum) => Profile { samples: sum.base, ..sum.merged },
+        Err(merged) => merged,
     }
 }
 
@@ -125,6 +134,32 @@ impl fmt::Debug for Accumulator {
             .field("base_samples", &self.base.len())
             .field("new_samples", &self.merged.samples.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// Go's runtime lists every mapping of the process, most without a sample.
+fn drop_unused_mappings(profile: &mut Profile) {
+    let Profile { mappings, locations, .. } = profile;
+    let mut used = vec![false; mappings.len()];
+    locations.iter().filter_map(|location| location.mapping).for_each(|at| used[at as usize] = true);
+    // The first mapping stands for the main binary: it stays, used or not.
+    used.first_mut().into_iter().for_each(|first| *first = true);
+    if used.iter().all(|&used| used) {
+        return;
+    }
+    let mut places = Vec::with_capacity(used.len());
+    let mut kept = 0;
+    for &used in &used {
+        places.push(kept);
+        kept += u32::from(used);
+    }
+    let mut keep = used.iter();
+    mappings.retain(|_| keep.next().is_some_and(|&used| used));
+    for (id, mapping) in (1..).zip(mappings) {
+        mapping.id = id;
+    }
+    for mapping in locations.iter_mut().filter_map(|location| location.mapping.as_mut()) {
+        *mapping = places[*mapping as usize];
     }
 }
 
@@ -138,19 +173,15 @@ fn uses(profile: &Profile) -> Vec<u32> {
     uses
 }
 
-/// Whether a merge would leave out nothing of it: all entries are used, samples have values, and numbers
-/// have no gaps.
+/// Whether a merge would leave out nothing of it, whose mappings are all used: all other entries are, too,
+/// samples have values, and numbers have no gaps.
 fn is_tidy(profile: &Profile, uses: &[u32]) -> bool {
     let Profile { mappings, functions, locations, samples, .. } = profile;
-    let (mut used_functions, mut used_mappings) = (vec![false; functions.len()], vec![false; mappings.len()]);
+    let mut used_functions = vec![false; functions.len()];
     for location in locations {
         profile.lines_of(location).iter().for_each(|line| used_functions[line.function as usize] = true);
-        location.mapping.into_iter().for_each(|mapping| used_mappings[mapping as usize] = true);
     }
-    // The first mapping stands for the main binary: it stays, used or not.
-    used_mappings.first_mut().into_iter().for_each(|first| *first = true);
-    let all_used = uses.iter().all(|&uses| uses > 0)
-        && [used_functions, used_mappings].iter().flatten().all(|&used| used);
+    let all_used = uses.iter().all(|&uses| uses > 0) && used_functions.iter().all(|&used| used);
     let dense = |id: u64, count: usize| id <= count as u64;
     all_used
         && !samples.any_zero()
@@ -161,7 +192,8 @@ fn is_tidy(profile: &Profile, uses: &[u32]) -> bool {
 
 /// Numbers the locations anew: those that most frames name come first, so that their ids take one byte on
 /// the wire; among ids of one length they are sorted by address, which gzip makes far less of.
-fn renumber(locations: &mut Vec<Location>, uses: &[u32], frames: &mut [u32]) {
+fn number_by_use(profile: &mut Profile, uses: &[u32]) {
+    let locations = &mut profile.locations;
     // The most used are the smallest, and of those alike the first.
     let mut rest: Vec<u64> = (0..).zip(uses).map(|(at, &uses): (u64, _)| u64::from(!uses) << 32 | at).collect();
     let mut order: Vec<(u64, u32)> = Vec::with_capacity(rest.len());
@@ -183,7 +215,7 @@ fn renumber(locations: &mut Vec<Location>, uses: &[u32], frames: &mut [u32]) {
         numbered.push(Location { id: u64::from(place) + 1, ..locations[old as usize].clone() });
     }
     *locations = numbered;
-    frames.iter_mut().for_each(|frame| *frame = places[*frame as usize]);
+    profile.samples.frames.iter_mut().for_each(|frame| *frame = places[*frame as usize]);
 }
 
 #[cfg(test)]

@@ -1,0 +1,70 @@
+//! Two profiles, merged in google/pprof's order and by the accumulator: the same content.
+//! Input: the length of the first profile in two bytes, the first, the second.
+#![no_main]
+
+use autopgo_pprof::{Accumulator, ErrorKind, Profile, compatible, merge};
+use autopgo_pprof_fuzz::{decode, encode, message, parse, says_all, tells_samples_apart};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((first, second)) = split(data) else { return };
+    let (Some(first), Some(second)) = (parse(first), parse(second)) else { return };
+    let mut sum = Accumulator::new(first.clone());
+    if let Err(error) = compatible(&first, &second) {
+        assert_eq!(error.kind(), ErrorKind::Incompatible);
+        for refused in [merge(&[&first, &second]).map(drop), sum.add(&second)] {
+            assert_eq!(refused.expect_err("not compatible").kind(), ErrorKind::Incompatible);
+        }
+        // The sum is as it was.
+        return same_content(&sum.finish(), &merged(&first, None));
+    }
+    sum.add(&second).expect("compatible profiles can be added");
+    let (sum, merged) = (sum.finish(), merged(&first, Some(&second)));
+    same_content(&merged, &sum);
+
+    // Values wrap, and so may their sums here: alike in their lowest 64 bits.
+    let lowest = |total: i128| total as u64;
+    for ((found, also), (a, b)) in
+        merged.totals().into_iter().zip(sum.totals()).zip(first.totals().into_iter().zip(second.totals()))
+    {
+        assert_eq!([found, also].map(lowest), [lowest(a + b); 2], "values are conserved");
+    }
+    let _ = encode(&merged);
+    is_settled(&sum);
+});
+
+fn split(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = data.split_first_chunk()?;
+    rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))
+}
+
+fn merged(first: &Profile, second: Option<&Profile>) -> Profile {
+    let profiles: Vec<&Profile> = [first].into_iter().chain(second).collect();
+    merge(&profiles).expect("compatible profiles can be merged")
+}
+
+/// That both have equal samples, tables and header, in whatever order: merged with the other, a profile has
+/// twice of everything that it has, as it has when merged with itself.
+fn same_content(a: &Profile, b: &Profile) {
+    let counts = |it: &Profile| {
+        [it.sample_count(), it.location_count(), it.function_count(), it.mapping_count(), it.string_count()]
+    };
+    assert_eq!(counts(a), counts(b));
+    for (one, other) in [(a, b), (b, a)] {
+        assert!(merged(one, Some(other)).encode() == merged(one, Some(one)).encode(), "the same content");
+    }
+}
+
+/// What was accumulated and written is, accumulated again, written as it was.
+fn is_settled(sum: &Profile) {
+    let again = |raw: &[u8]| encode(&Accumulator::new(decode(raw)).finish());
+    let raw = encode(sum);
+    let written = message(&raw);
+    if says_all(&written) && tells_samples_apart(&written) {
+        assert!(again(&raw) == raw, "a sum is a fixed point");
+    } else {
+        // Reading changes it, but only once.
+        let once = again(&raw);
+        assert!(again(&once) == once, "a sum that was read is a fixed point");
+    }
+}

@@ -1,0 +1,89 @@
+//! What the targets share. A law that does not hold panics, which libFuzzer takes for a crash.
+
+use std::collections::HashSet;
+
+use autopgo_pprof::proto::{self, Message};
+use autopgo_pprof::{Limits, Profile};
+
+/// Small enough that no input takes long, large enough that none of 64 KiB is refused for its size alone.
+#[must_use]
+pub fn limits() -> Limits {
+    Limits {
+        raw_bytes: 1 << 20,
+        samples: 10_000,
+        locations: 10_000,
+        functions: 10_000,
+        mappings: 1_000,
+        strings: 20_000,
+        frames: 100_000,
+        labels: 20_000,
+        lines: 20_000,
+        ..Limits::default()
+    }
+}
+
+/// A profile, if these are the bytes of one.
+#[must_use]
+pub fn parse(bytes: &[u8]) -> Option<Profile> {
+    Profile::parse(bytes, &limits()).ok()
+}
+
+/// Reads what the engine wrote.
+#[must_use]
+pub fn decode(raw: &[u8]) -> Profile {
+    Profile::decode(raw, &Limits::default()).expect("what was written can be read")
+}
+
+/// Reads what the engine wrote, by the other decoder.
+#[must_use]
+pub fn message(raw: &[u8]) -> proto::Profile {
+    proto::Profile::decode(raw).expect("what was written is a protobuf")
+}
+
+/// Encodes, and checks that it can be read again and then says the same.
+#[must_use]
+pub fn encode(profile: &Profile) -> Vec<u8> {
+    let raw = profile.encode();
+    assert_eq!(profile.encoded_len(), raw.len() as u64, "the length is foreseen");
+    let read = decode(&raw);
+    let message = message(&raw);
+    assert_eq!(message.string_table.len(), profile.string_count());
+    for (counted, there) in [
+        (profile.sample_count(), message.sample.len()),
+        (profile.location_count(), message.location.len()),
+        (profile.function_count(), message.function.len()),
+        (profile.mapping_count(), message.mapping.len()),
+    ] {
+        assert_eq!(counted, there);
+    }
+    let again = read.encode();
+    if says_all(&message) {
+        assert_eq!(again, raw, "what was read is written as it was");
+    } else {
+        assert_eq!(decode(&again).encode(), again, "what was read twice is written as it was");
+    }
+    raw
+}
+
+/// Whether no label is without a value. A text or unit that is empty is one to google/pprof when it reads it,
+/// but is not written, so that the label is dropped the next time.
+#[must_use]
+pub fn says_all(message: &proto::Profile) -> bool {
+    let nothing = |label: &proto::Label| matches!(label, proto::Label { str: 0, num: 0, num_unit: 0, .. });
+    !message.sample.iter().flat_map(|sample| &sample.label).any(nothing)
+}
+
+/// Whether all samples differ as they are written. Of a number with an empty unit and one without, only the
+/// former is left when both were read.
+#[must_use]
+pub fn tells_samples_apart(message: &proto::Profile) -> bool {
+    let mut seen = HashSet::new();
+    message.sample.iter().all(|sample| seen.insert((&sample.location_id, &sample.label)))
+}
+
+/// The first bytes, as many as the very first one says, and what follows them.
+#[must_use]
+pub fn split_short(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&length, rest) = data.split_first()?;
+    rest.split_at_checked(usize::from(length))
+}
