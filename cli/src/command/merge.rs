@@ -1,7 +1,7 @@
 //! `autopgo merge`: profile files into one, as google/pprof merges them.
 
 use autopgo_core::error::{Error, Kind};
-use autopgo_pprof::{Profile, compatible, merge};
+use autopgo_pprof::{Accumulator, Profile};
 
 use crate::args::files::Merge;
 use crate::output::{self, Failure, file, human};
@@ -13,22 +13,22 @@ pub(crate) fn run(args: &Merge) -> Result<(), Failure> {
             "standard input (`-`) can be merged only once",
         )));
     }
-    let mut profiles: Vec<Profile> = Vec::with_capacity(args.profiles.len());
+    let mut sum: Option<Accumulator> = None;
     for path in &args.profiles {
         let profile = file::profile(path)?;
-        if let Some(first) = profiles.first() {
-            compatible(first, &profile).map_err(|error| Error::from(error).during(file::name(path)))?;
+        match &mut sum {
+            Some(sum) => sum.add(&profile).map_err(|error| Error::from(error).during(file::name(path)))?,
+            None => sum = Some(Accumulator::new(profile)),
         }
-        profiles.push(profile);
     }
-    let merged = merge(&profiles.iter().collect::<Vec<_>>()).map_err(Error::from)?;
+    let merged = sum.map(Accumulator::finish).unwrap_or_else(Profile::empty_cpu);
     file::write(&args.output, &merged.write())?;
     if !file::is_standard(&args.output) {
         output::note(format_args!(
             "wrote {}: {} samples of {} profiles",
             args.output.display(),
             human::count(merged.sample_count()),
-            profiles.len()
+            args.profiles.len()
         ));
     }
     Ok(())

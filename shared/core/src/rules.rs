@@ -64,11 +64,10 @@ impl Rules {
         self.apps.get(app).map_or(&[], Vec::as_slice)
     }
 
-    /// Prunes `profile` by the rules of `app`, rule after rule, as google/pprof's `Profile.Prune` does.
-    pub fn apply(&self, app: &App, profile: &mut Profile) {
-        for rule in self.for_app(app) {
-            rule.apply(profile);
-        }
+    /// Prunes `profile` by the rules of `app`, rule after rule, as google/pprof's `Profile.Prune` does. Whether any of
+    /// them took something out.
+    pub fn apply(&self, app: &App, profile: &mut Profile) -> bool {
+        self.for_app(app).iter().fold(false, |changed, rule| rule.apply(profile) || changed)
     }
 }
 
@@ -84,9 +83,9 @@ impl Rule {
         self.drop.is_match(name) && !self.keeps(name)
     }
 
-    /// Prunes `profile` by this rule alone.
-    pub fn apply(&self, profile: &mut Profile) {
-        prune::prune(profile, self.names, &|name| self.drop.is_match(name), Some(&|name| self.keeps(name)));
+    /// Prunes `profile` by this rule alone. Whether it took something out.
+    pub fn apply(&self, profile: &mut Profile) -> bool {
+        prune::prune(profile, self.names, &|name| self.drop.is_match(name), Some(&|name| self.keeps(name)))
     }
 
     fn keeps(&self, name: &str) -> bool {

@@ -9,8 +9,8 @@ mod remap;
 mod samples;
 
 pub use self::accumulator::Accumulator;
-pub use self::headers::compatible;
 use self::headers::Seen;
+pub use self::headers::compatible;
 use self::remap::Remap;
 use self::samples::Adder;
 use crate::error::{Error, Fault};

@@ -15,11 +15,12 @@ pub enum Names {
 
 /// Cuts each stack below the frame nearest the root whose name `drop` matches and `keep` does not, that
 /// frame included. Frames at the root that match are left alone: cutting starts below the first frame
-/// that does not match, so no stack becomes empty by a rule that matches its root.
+/// that does not match, so no stack becomes empty by a rule that matches its root. Whether anything was
+/// cut is returned.
 ///
 /// As in google/pprof: a location of several inlined calls is cut at its outermost match, and for every
 /// sample at once; samples that become equal stay apart and unused entries stay, until the next
-/// [`merge`](crate::merge()). Names that are empty never match. Each name is asked for once; bytes that
+/// [`merge`](crate::merge()) or [`Accumulator`](crate::Accumulator). Names that are empty never match. Each name is asked for once; bytes that
 /// are not UTF-8 are shown as U+FFFD.
 ///
 /// ```
@@ -33,13 +34,17 @@ pub fn prune(
     names: Names,
     drop: &dyn Fn(&str) -> bool,
     keep: Option<&dyn Fn(&str) -> bool>,
-) {
+) -> bool {
     let mut rule = Rule { names, drop, keep, known: vec![None; profile.strings.len()] };
     let cuts: Vec<Cut> = (0..profile.locations.len()).map(|at| cut_lines(at, profile, &mut rule)).collect();
     let samples = &mut profile.samples;
+    let mut changed = cuts.contains(&Cut::Beneath);
     for stack in &mut samples.stacks {
+        let before = stack.len();
         cut_stack(stack, &samples.frames, &cuts);
+        changed |= stack.len() < before;
     }
+    changed
 }
 
 /// The part of a function's name that rules are matched against: without one leading dot, and up to the

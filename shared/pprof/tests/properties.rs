@@ -4,7 +4,9 @@
 
 mod naive;
 
-use autopgo_pprof::{Accumulator, Edges, ErrorKind, Limits, Profile, check, compact, has_samples, merge, prune};
+use autopgo_pprof::{
+    Accumulator, Edges, ErrorKind, Limits, Profile, check, compact, has_samples, merge, prune,
+};
 use naive::random::{Kind, model};
 use naive::{Model, wire};
 use proptest::collection::vec;
@@ -29,7 +31,13 @@ fn same_content(a: &Profile, b: &Profile) -> Result<(), TestCaseError> {
         let [mixed, doubled] = [other, one].map(|second| merge(&[one, second]).unwrap());
         prop_assert_eq!(mixed.encode(), doubled.encode());
         let counts = |it: &Profile| {
-            (it.sample_count(), it.location_count(), it.function_count(), it.mapping_count(), it.string_count())
+            (
+                it.sample_count(),
+                it.location_count(),
+                it.function_count(),
+                it.mapping_count(),
+                it.string_count(),
+            )
         };
         prop_assert_eq!(counts(one), counts(other));
     }

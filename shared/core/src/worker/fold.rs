@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use autopgo_pprof::{Profile, compact, compatible, merge};
+use autopgo_pprof::{Accumulator, Profile, compact, compatible};
 use bytes::Bytes;
 
 use crate::app::App;
@@ -56,12 +56,20 @@ impl Unwritten {
     }
 }
 
+/// A base that uploads are folded into, which takes it up.
+pub(super) struct Old {
+    pub(super) profile: Profile,
+    /// What it was read from: where not all uploads fit, it is read again.
+    pub(super) bytes: Bytes,
+}
+
 impl Fold {
     /// Folds `uploads`, in their order, into `base`.
     ///
     /// # Errors
     /// `TooLarge` if the base by itself is over its limits, even when compacted.
-    pub(super) fn run(&self, base: Option<&Profile>, uploads: Vec<(Id, Bytes)>) -> Result<Folded> {
+    pub(super) fn run(&self, base: Option<Old>, uploads: Vec<(Id, Bytes)>) -> Result<Folded> {
+        let (mut base, bytes) = base.map_or((None, None), |old| (Some(old.profile), Some(old.bytes)));
         let (mut merged, mut rejected, mut left) = (Vec::new(), Vec::new(), Vec::new());
         let mut usable = Vec::with_capacity(uploads.len());
         let mut unpacked = 0;
@@ -80,7 +88,7 @@ impl Fold {
         }
         left.extend(uploads.map(|(id, _)| id));
 
-        let verdicts = self.verdicts(base, &usable);
+        let verdicts = self.verdicts(base.as_ref(), &usable);
         let mut parts: Vec<Option<Profile>> = Vec::with_capacity(usable.len());
         for ((id, upload), verdict) in usable.into_iter().zip(verdicts) {
             match verdict {
@@ -93,7 +101,8 @@ impl Fold {
         }
 
         while !merged.is_empty() {
-            let problem = match self.whole(base, &parts)? {
+            let old = base.take().map_or_else(|| self.again(bytes.as_ref()), |base| Ok(Some(base)))?;
+            let problem = match self.whole(old, &parts)? {
                 Ok((whole, squeezed)) => {
                     return Ok(Folded { write: Some(Unwritten(whole)), merged, rejected, left, squeezed });
                 }
@@ -107,7 +116,8 @@ impl Fold {
                 parts.truncate(half);
                 continue;
             }
-            if base.is_some() && self.whole(base, &[])?.is_err() {
+            let old = self.again(bytes.as_ref())?;
+            if old.is_some() && self.whole(old, &[])?.is_err() {
                 return Err(Error::new(
                     Kind::TooLarge,
                     format!(
@@ -151,20 +161,35 @@ impl Fold {
         )
     }
 
+    /// The base once more, as it was before anything was folded into it.
+    fn again(&self, bytes: Option<&Bytes>) -> Result<Option<Profile>> {
+        let read = |bytes| -> Result<Profile> {
+            let mut profile = Profile::parse(bytes, &self.limits.base())?;
+            ledger::strip(&mut profile);
+            Ok(profile)
+        };
+        bytes.map(|bytes| read(bytes)).transpose()
+    }
+
     /// The base made of all of them and whether it had to be compacted, or why it is too large even then.
     fn whole(
         &self,
-        base: Option<&Profile>,
+        base: Option<Profile>,
         parts: &[Option<Profile>],
     ) -> Result<Result<(Profile, bool), autopgo_pprof::Error>> {
         let limits = self.limits.base_data();
-        let parts: Vec<&Profile> = base.into_iter().chain(parts.iter().flatten()).collect();
-        let mut whole = if parts.is_empty() { Profile::empty_cpu() } else { merge(&parts)? };
+        let mut parts = parts.iter().flatten();
+        let base = base.or_else(|| parts.next().cloned()).unwrap_or_else(Profile::empty_cpu);
+        let mut sum = Accumulator::new(base);
+        parts.try_for_each(|part| sum.add(part))?;
+        let mut whole = sum.finish();
         if self.compact {
             whole = self.compacted(&whole)?;
             return Ok(whole.fits(&limits).map(|()| (whole, false)));
         }
-        self.rules.apply(&self.app, &mut whole);
+        if self.rules.apply(&self.app, &mut whole) {
+            whole = Accumulator::new(whole).finish();
+        }
         if whole.fits(&limits).is_ok() {
             return Ok(Ok((whole, false)));
         }

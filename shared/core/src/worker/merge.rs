@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Worker;
-use super::fold::{Fold, Folded};
+use super::fold::{Fold, Folded, Old};
 use super::gather::Gathered;
 use crate::app::App;
 use crate::base::{self, Base};
@@ -130,6 +130,7 @@ impl Worker {
     async fn attempt(&self, app: &App, ids: &BTreeSet<Id>) -> Result<Attempt, Broken> {
         let object = self.host.store.base(app).await?;
         let version = object.as_ref().map(|object| object.version.clone());
+        let bytes = object.as_ref().map(|object| object.bytes.clone()).unwrap_or_default();
         let Base { profile, ledger } = match object {
             Some(object) => base::read(&self.host, app, object).await?,
             None => Base::default(),
@@ -138,7 +139,10 @@ impl Worker {
         let (mut decided, fresh): (Vec<Id>, Vec<Id>) =
             ids.iter().cloned().partition(|id| ledger.decided.contains(id));
         let Gathered { uploads, oversize, failed, mut waiting } = self.gather(app, fresh).await;
-        let Folded { write, merged, rejected, left, squeezed } = self.fold(app, profile, uploads).await?;
+        let Folded { write, merged, rejected, left, squeezed } = {
+            let base = profile.map(|profile| Old { profile, bytes });
+            self.fold(app, base, uploads).await?
+        };
 
         if let Some(write) = write {
             let ledger = self.next_ledger(app, ledger, &merged).await?;
@@ -163,19 +167,14 @@ impl Worker {
         Ok(Attempt { merged, waiting })
     }
 
-    async fn fold(
-        &self,
-        app: &App,
-        base: Option<autopgo_pprof::Profile>,
-        uploads: Vec<(Id, bytes::Bytes)>,
-    ) -> Result<Folded> {
+    async fn fold(&self, app: &App, base: Option<Old>, uploads: Vec<(Id, bytes::Bytes)>) -> Result<Folded> {
         let fold = Fold {
             app: app.clone(),
             limits: Arc::clone(&self.host.limits),
             rules: Arc::clone(&self.options.rules),
             compact: self.options.compact,
         };
-        self.host.compute(move || fold.run(base.as_ref(), uploads)).await
+        self.host.compute(move || fold.run(base, uploads)).await
     }
 
     /// Says that uploads are in the base, so that their staged objects go. The bus is a hint: from the first event on

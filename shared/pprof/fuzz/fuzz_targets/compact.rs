@@ -2,8 +2,8 @@
 #![no_main]
 
 use autopgo_pprof::{Edges, ErrorKind, check, compact};
-use autopgo_pprof_fuzz::{decode, encode, parse};
-use libfuzzer_sys::fuzz_target;
+use autopgo_pprof_fuzz::{decode, encode, mutate, parse};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 fuzz_target!(|data: &[u8]| {
     let Some(profile) = parse(data) else { return };
@@ -27,4 +27,8 @@ fuzz_target!(|data: &[u8]| {
     assert!(encode(&compact(&small).expect("compact once, compact twice")) == raw, "twice is once");
     let read = decode(&raw);
     assert_eq!(Edges::of(&read).expect("edges").identity(), edges.identity());
+});
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate::mutate(data, size, max_size, seed, mutate::profile)
 });

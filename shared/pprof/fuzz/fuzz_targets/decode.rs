@@ -2,8 +2,8 @@
 #![no_main]
 
 use autopgo_pprof::{Limits, Profile, gzip, has_samples};
-use autopgo_pprof_fuzz::{encode, limits, parse};
-use libfuzzer_sys::fuzz_target;
+use autopgo_pprof_fuzz::{encode, limits, mutate, parse};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 fuzz_target!(|data: &[u8]| {
     let limits = limits();
@@ -24,4 +24,8 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(gzip::inflate(&profile.write(), u64::MAX).expect("gzip"), raw);
         assert_eq!(read.sample_count(), profile.sample_count());
     }
+});
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate::mutate(data, size, max_size, seed, mutate::profile)
 });

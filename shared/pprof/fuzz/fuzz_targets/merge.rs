@@ -3,8 +3,8 @@
 #![no_main]
 
 use autopgo_pprof::{Accumulator, ErrorKind, Profile, compatible, merge};
-use autopgo_pprof_fuzz::{decode, encode, message, parse, says_all, tells_samples_apart};
-use libfuzzer_sys::fuzz_target;
+use autopgo_pprof_fuzz::{decode, encode, message, mutate, parse, says_all, tells_samples_apart};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 fuzz_target!(|data: &[u8]| {
     let Some((first, second)) = split(data) else { return };
@@ -31,6 +31,21 @@ fuzz_target!(|data: &[u8]| {
     }
     let _ = encode(&merged);
     is_settled(&sum);
+});
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate::mutate(data, size, max_size, seed, |data, dice| {
+        let (first, second) = split(data)?;
+        let (first, second) = match dice.below(6) {
+            0 => (second.to_vec(), first.to_vec()),
+            // Two that have much in common.
+            1 => (first.to_vec(), mutate::profile(first, dice)?),
+            2 | 3 => (mutate::profile(first, dice)?, second.to_vec()),
+            _ => (first.to_vec(), mutate::profile(second, dice)?),
+        };
+        let length = u16::try_from(first.len()).ok()?;
+        Some([&length.to_le_bytes(), &first[..], &second].concat())
+    })
 });
 
 fn split(data: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -3,13 +3,11 @@
 #![no_main]
 
 use autopgo_pprof::{merge, prune};
-use autopgo_pprof_fuzz::{encode, message, parse, split_short};
-use libfuzzer_sys::fuzz_target;
+use autopgo_pprof_fuzz::{encode, message, mutate, parse};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 fuzz_target!(|data: &[u8]| {
-    let Some((&flags, rest)) = data.split_first() else { return };
-    let Some((drop, rest)) = split_short(rest) else { return };
-    let Some((keep, rest)) = split_short(rest) else { return };
+    let Some((flags, [drop, keep], rest)) = split(data) else { return };
     let Some(whole) = parse(rest) else { return };
     let [drop, keep] = [drop, keep].map(String::from_utf8_lossy);
     let names = if flags & 1 == 0 { prune::Names::Simplified } else { prune::Names::Full };
@@ -31,3 +29,24 @@ fuzz_target!(|data: &[u8]| {
     let normal = merge(&[&pruned]).expect("one profile can be merged");
     assert!(normal.sample_count() <= whole.sample_count());
 });
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate::mutate(data, size, max_size, seed, |data, dice| {
+        let (.., rest) = split(data)?;
+        let rules = &data[..data.len() - rest.len()];
+        Some([rules, &mutate::profile(rest, dice)?].concat())
+    })
+});
+
+fn split(data: &[u8]) -> Option<(u8, [&[u8]; 2], &[u8])> {
+    let (&flags, rest) = data.split_first()?;
+    let (drop, rest) = split_short(rest)?;
+    let (keep, rest) = split_short(rest)?;
+    Some((flags, [drop, keep], rest))
+}
+
+/// As many bytes as the first one says, and what follows them.
+fn split_short(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&length, rest) = data.split_first()?;
+    rest.split_at_checked(usize::from(length))
+}

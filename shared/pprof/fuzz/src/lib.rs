@@ -1,5 +1,7 @@
 //! What the targets share. A law that does not hold panics, which libFuzzer takes for a crash.
 
+pub mod mutate;
+
 use std::collections::HashSet;
 
 use autopgo_pprof::proto::{self, Message};
@@ -79,11 +81,4 @@ pub fn says_all(message: &proto::Profile) -> bool {
 pub fn tells_samples_apart(message: &proto::Profile) -> bool {
     let mut seen = HashSet::new();
     message.sample.iter().all(|sample| seen.insert((&sample.location_id, &sample.label)))
-}
-
-/// The first bytes, as many as the very first one says, and what follows them.
-#[must_use]
-pub fn split_short(data: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&length, rest) = data.split_first()?;
-    rest.split_at_checked(usize::from(length))
 }

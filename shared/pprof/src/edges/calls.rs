@@ -76,8 +76,10 @@ impl<'a> Calls<'a> {
         let names = sums.keys.iter().flat_map(|&key| [sums.call(key).caller, sums.call(key).callee]);
         let ranks = self.profile.strings.ranks(names);
         let rank = |name: Str| ranks[name.at()];
-        let mut order: Vec<u32> =
-            (0..sums.keys.len()).filter(|&at| sums.at(at).iter().any(|&value| value != 0)).map(index).collect();
+        let mut order: Vec<u32> = (0..sums.keys.len())
+            .filter(|&at| sums.at(at).iter().any(|&value| value != 0))
+            .map(index)
+            .collect();
         order.sort_unstable_by_key(|&at| {
             let call = sums.call(sums.keys[at as usize]);
             let weight = sums.at(at as usize)[self.weight];

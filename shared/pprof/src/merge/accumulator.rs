@@ -195,7 +195,8 @@ fn is_tidy(profile: &Profile, uses: &[u32]) -> bool {
 fn number_by_use(profile: &mut Profile, uses: &[u32]) {
     let locations = &mut profile.locations;
     // The most used are the smallest, and of those alike the first.
-    let mut rest: Vec<u64> = (0..).zip(uses).map(|(at, &uses): (u64, _)| u64::from(!uses) << 32 | at).collect();
+    let mut rest: Vec<u64> =
+        (0..).zip(uses).map(|(at, &uses): (u64, _)| u64::from(!uses) << 32 | at).collect();
     let mut order: Vec<(u64, u32)> = Vec::with_capacity(rest.len());
     let mut bits = 7;
     while !rest.is_empty() {

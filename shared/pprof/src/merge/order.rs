@@ -80,7 +80,10 @@ impl Order {
             if part.len() <= FEW {
                 part.sort_unstable_by(|a, b| {
                     let [x, y] = [a, b].map(|entry| &samples.frames[entry.left(samples).range()]);
-                    x.iter().rev().cmp(y.iter().rev()).then_with(|| self.compare_labels((samples, a.at()), (samples, b.at())))
+                    x.iter()
+                        .rev()
+                        .cmp(y.iter().rev())
+                        .then_with(|| self.compare_labels((samples, a.at()), (samples, b.at())))
                 });
                 continue;
             }
@@ -282,7 +285,8 @@ mod tests {
     #[test]
     fn a_permutation_puts_each_in_its_place() {
         for order in [&[][..], &[0], &[1, 0], &[2, 0, 1, 3], &[4, 3, 2, 1, 0], &[1, 2, 0, 4, 3]] {
-            let mut column: Vec<u32> = (0..order.len() as u32).flat_map(|at| [10 * at, 10 * at + 1]).collect();
+            let mut column: Vec<u32> =
+                (0..order.len() as u32).flat_map(|at| [10 * at, 10 * at + 1]).collect();
             permute(&mut column, order.to_vec(), 2);
             let expected: Vec<u32> = order.iter().flat_map(|at| [10 * at, 10 * at + 1]).collect();
             assert_eq!(column, expected, "{order:?}");

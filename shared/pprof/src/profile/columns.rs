@@ -194,9 +194,11 @@ impl Samples {
     /// Adds all samples of another, whose numbers are of the same profile.
     pub(crate) fn append(&mut self, other: &Self) {
         let before = self.len();
-        let behind = |start: usize| move |&Span { start: from, end }: &Span| Span {
-            start: from + index(start),
-            end: end + index(start),
+        let behind = |start: usize| {
+            move |&Span { start: from, end }: &Span| Span {
+                start: from + index(start),
+                end: end + index(start),
+            }
         };
         self.stacks.extend(other.stacks.iter().map(behind(self.frames.len())));
         if !(self.label_spans.is_empty() && other.label_spans.is_empty()) {
