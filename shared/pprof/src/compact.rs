@@ -17,13 +17,13 @@ use crate::strings::{Str, Strings};
 /// # Errors
 /// `Unusable` as for [`Edges::of`](crate::Edges::of).
 pub fn compact(profile: &Profile) -> Result<Profile, Error> {
-    let calls = Calls::of(profile, Take::All)?;
+    let (calls, values) = Calls::of(profile, Take::All)?.into_parts();
     let mut strings = Strings::new();
     let header = header(profile, &mut strings);
     let mut compact = Profile::with_header(strings, header);
 
     let places = functions(&calls, profile, &mut compact);
-    for (call, values) in calls.iter() {
+    for call in calls {
         let [callee, caller] = [call.callee, call.caller].map(|name| places[name.at()]);
         let start = compact.lines.len();
         let caller_line = call.offset.wrapping_add(1);
@@ -35,9 +35,9 @@ pub fn compact(profile: &Profile) -> Result<Profile, Error> {
         let id = at as u64 + 1;
         compact.locations.push(Location { id, mapping: None, address: 0, lines, folded: false });
         compact.samples.frames.push(index(at));
-        compact.samples.values.extend_from_slice(values);
         compact.samples.close(at, 0);
     }
+    compact.samples.values = values;
     Ok(compact)
 }
 
@@ -48,8 +48,8 @@ fn callee_line(call: Call, caller_line: i64) -> i64 {
 }
 
 /// Adds a function for every name in the calls, sorted by name. Where each name's function is.
-fn functions(calls: &Calls<'_>, profile: &Profile, compact: &mut Profile) -> Vec<u32> {
-    let mut names: Vec<Str> = calls.iter().flat_map(|(call, _)| [call.caller, call.callee]).collect();
+fn functions(calls: &[Call], profile: &Profile, compact: &mut Profile) -> Vec<u32> {
+    let mut names: Vec<Str> = calls.iter().flat_map(|call| [call.caller, call.callee]).collect();
     names.sort_unstable();
     names.dedup();
     names.sort_unstable_by_key(|&name| profile.strings.bytes(name));

@@ -4,9 +4,11 @@
 
 mod accumulator;
 mod headers;
+mod number;
 mod order;
 mod remap;
 mod samples;
+mod tidy;
 
 pub use self::accumulator::Accumulator;
 use self::headers::Seen;

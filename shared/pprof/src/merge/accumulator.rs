@@ -8,12 +8,14 @@
 use std::fmt;
 
 use super::headers::{self, Seen};
+use super::number::number_by_use;
 use super::order::{Order, arrange};
 use super::remap::Remap;
 use super::samples::Adder;
+use super::tidy::{drop_unused_mappings, is_tidy, tidied, uses};
 use super::{compatible, merge};
 use crate::error::Error;
-use crate::profile::{Location, Profile, Samples};
+use crate::profile::{Profile, Samples};
 
 /// Adds uploads to a base. What comes of it has the content of [`merge`](crate::merge()), but not its
 /// order: samples are sorted by their stacks from the root on, and the locations that most samples name
@@ -45,7 +47,7 @@ impl Accumulator {
     /// Starts with a base, which is put in order if it is not.
     #[must_use]
     pub fn new(base: Profile) -> Self {
-        Self::of_tidy(base).unwrap_or_else(|base| {
+        Self::of_tidy(base).or_else(|base| Self::of_tidy(tidied(base))).unwrap_or_else(|base| {
             let merged = headers::start(&base);
             let mut sum = Self {
                 base: Samples::new(merged.samples.width),
@@ -63,9 +65,10 @@ impl Accumulator {
     #[expect(clippy::result_large_err, reason = "it is no error, and stays within this file")]
     fn of_tidy(mut base: Profile) -> Result<Self, Profile> {
         drop_unused_mappings(&mut base);
-        let seen: Seen = base.header.comments.iter().copied().collect();
+        let mut seen = Seen::default();
+        base.header.comments.retain(|&comment| seen.insert(comment));
         let uses = uses(&base);
-        if seen.len() < base.header.comments.len() || !is_tidy(&base, &uses) {
+        if !is_tidy(&base, &uses) {
             return Err(base);
         }
         let order = Order::of(&[&base.samples], &base.strings);
@@ -135,88 +138,6 @@ impl fmt::Debug for Accumulator {
             .field("new_samples", &self.merged.samples.len())
             .finish_non_exhaustive()
     }
-}
-
-/// Go's runtime lists every mapping of the process, most without a sample.
-fn drop_unused_mappings(profile: &mut Profile) {
-    let Profile { mappings, locations, .. } = profile;
-    let mut used = vec![false; mappings.len()];
-    locations.iter().filter_map(|location| location.mapping).for_each(|at| used[at as usize] = true);
-    // The first mapping stands for the main binary: it stays, used or not.
-    used.first_mut().into_iter().for_each(|first| *first = true);
-    if used.iter().all(|&used| used) {
-        return;
-    }
-    let mut places = Vec::with_capacity(used.len());
-    let mut kept = 0;
-    for &used in &used {
-        places.push(kept);
-        kept += u32::from(used);
-    }
-    let mut keep = used.iter();
-    mappings.retain(|_| keep.next().is_some_and(|&used| used));
-    for (id, mapping) in (1..).zip(mappings) {
-        mapping.id = id;
-    }
-    for mapping in locations.iter_mut().filter_map(|location| location.mapping.as_mut()) {
-        *mapping = places[*mapping as usize];
-    }
-}
-
-/// How many frames name each location.
-fn uses(profile: &Profile) -> Vec<u32> {
-    let Profile { locations, samples, .. } = profile;
-    let mut uses = vec![0; locations.len()];
-    for stack in &samples.stacks {
-        samples.frames[stack.range()].iter().for_each(|&frame| uses[frame as usize] += 1);
-    }
-    uses
-}
-
-/// Whether a merge would leave out nothing of it, whose mappings are all used: all other entries are, too,
-/// samples have values, and numbers have no gaps.
-fn is_tidy(profile: &Profile, uses: &[u32]) -> bool {
-    let Profile { mappings, functions, locations, samples, .. } = profile;
-    let mut used_functions = vec![false; functions.len()];
-    for location in locations {
-        profile.lines_of(location).iter().for_each(|line| used_functions[line.function as usize] = true);
-    }
-    let all_used = uses.iter().all(|&uses| uses > 0) && used_functions.iter().all(|&used| used);
-    let dense = |id: u64, count: usize| id <= count as u64;
-    all_used
-        && !samples.any_zero()
-        && locations.iter().all(|location| dense(location.id, locations.len()))
-        && functions.iter().all(|function| dense(function.id, functions.len()))
-        && mappings.iter().all(|mapping| dense(mapping.id, mappings.len()))
-}
-
-/// Numbers the locations anew: those that most frames name come first, so that their ids take one byte on
-/// the wire; among ids of one length they are sorted by address, which gzip makes far less of.
-fn number_by_use(profile: &mut Profile, uses: &[u32]) {
-    let locations = &mut profile.locations;
-    // The most used are the smallest, and of those alike the first.
-    let mut rest: Vec<u64> =
-        (0..).zip(uses).map(|(at, &uses): (u64, _)| u64::from(!uses) << 32 | at).collect();
-    let mut order: Vec<(u64, u32)> = Vec::with_capacity(rest.len());
-    let mut bits = 7;
-    while !rest.is_empty() {
-        let count = rest.len().min((1 << bits) - (1 << (bits - 7)));
-        if count < rest.len() {
-            rest.select_nth_unstable(count);
-        }
-        let start = order.len();
-        order.extend(rest.drain(..count).map(|at| (locations[at as u32 as usize].address, at as u32)));
-        order[start..].sort_unstable();
-        bits += 7;
-    }
-    let mut places = vec![0; order.len()];
-    let mut numbered = Vec::with_capacity(order.len());
-    for (place, (_, old)) in (0..).zip(order) {
-        places[old as usize] = place;
-        numbered.push(Location { id: u64::from(place) + 1, ..locations[old as usize].clone() });
-    }
-    *locations = numbered;
-    profile.samples.frames.iter_mut().for_each(|frame| *frame = places[*frame as usize]);
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use crate::profile::{LabelValue, Samples, Span, index};
+use crate::profile::{LabelValue, Samples, Span, index, permute};
 use crate::strings::{Str, Strings};
 
 /// Up to how many samples are compared whole rather than by a few frames at a time.
@@ -148,51 +148,15 @@ pub(super) fn arrange(samples: &mut Samples, order: Vec<u32>) {
     permute(&mut samples.values, order.clone(), width);
     permute(&mut samples.stacks, order, 1);
 
-    let mut kept = 0;
-    for at in 0..samples.len() {
-        if kept > 0 && samples.same(kept - 1, at) {
+    samples.compress(|samples, last, at| {
+        let same = last.filter(|&last| samples.same(last, at));
+        if let Some(last) = same {
             let (before, values) = samples.values.split_at_mut(at * width);
-            let sums = &mut before[(kept - 1) * width..kept * width];
+            let sums = &mut before[last * width..(last + 1) * width];
             sums.iter_mut().zip(&*values).for_each(|(sum, &value)| *sum = sum.wrapping_add(value));
-            continue;
         }
-        if kept < at {
-            samples.stacks[kept] = samples.stacks[at];
-            samples.values.copy_within(at * width..(at + 1) * width, kept * width);
-            if let Some(&span) = samples.label_spans.get(at) {
-                samples.label_spans[kept] = span;
-            }
-        }
-        kept += 1;
-    }
-    samples.stacks.truncate(kept);
-    samples.values.truncate(kept * width);
-    samples.label_spans.truncate(kept);
-}
-
-/// Puts the one from `order[0]` first, and so on; each is `width` long.
-fn permute<T: Copy>(column: &mut [T], mut order: Vec<u32>, width: usize) {
-    const DONE: u32 = u32::MAX;
-    let mut first: Vec<T> = Vec::with_capacity(width);
-    for start in 0..order.len() {
-        if order[start] == DONE {
-            continue;
-        }
-        // Around the circle of those that take each other's places.
-        first.clear();
-        first.extend(&column[start * width..(start + 1) * width]);
-        let mut to = start;
-        loop {
-            let from = std::mem::replace(&mut order[to], DONE) as usize;
-            if from == start {
-                break column[to * width..(to + 1) * width].copy_from_slice(&first);
-            }
-            for part in 0..width {
-                column[to * width + part] = column[from * width + part];
-            }
-            to = from;
-        }
-    }
+        same.is_none()
+    });
 }
 
 /// The first of `range` for which `before` no longer holds, if it holds up to there: found near the start
@@ -279,17 +243,6 @@ mod tests {
             for first in 3..=end.max(3) {
                 assert_eq!(gallop(3..end.max(3), |at| at < first), first.min(end.max(3)), "{first} of {end}");
             }
-        }
-    }
-
-    #[test]
-    fn a_permutation_puts_each_in_its_place() {
-        for order in [&[][..], &[0], &[1, 0], &[2, 0, 1, 3], &[4, 3, 2, 1, 0], &[1, 2, 0, 4, 3]] {
-            let mut column: Vec<u32> =
-                (0..order.len() as u32).flat_map(|at| [10 * at, 10 * at + 1]).collect();
-            permute(&mut column, order.to_vec(), 2);
-            let expected: Vec<u32> = order.iter().flat_map(|at| [10 * at, 10 * at + 1]).collect();
-            assert_eq!(column, expected, "{order:?}");
         }
     }
 

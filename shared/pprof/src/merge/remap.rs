@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 
 use crate::index::Index;
 use crate::profile::{Function, Line, Location, Mapping, Profile, Span, index};
-use crate::strings::Str;
+use crate::strings::{Str, Strings};
 
 /// Mapping sizes are compared rounded up to this, so that small differences do not tell builds apart.
 const PAGE: u64 = 0x1000;
@@ -29,6 +29,13 @@ pub(super) struct Memo {
     mappings: Vec<u32>,
     functions: Vec<u32>,
     pub(super) locations: Vec<u32>,
+}
+
+impl Memo {
+    /// Where a location went, if it is used.
+    pub(super) fn location(&self, at: u32) -> Option<u32> {
+        self.locations.get(at as usize).copied().filter(|&at| at != UNMAPPED)
+    }
 }
 
 impl Remap {
@@ -137,7 +144,8 @@ impl Remap {
             return known;
         }
         let from = &source.mappings[at as usize];
-        let [file, build_id] = [from.file, from.build_id].map(|text| string(text, source, memo, merged));
+        let [file, build_id] =
+            [from.file, from.build_id].map(|text| string(text, source, memo, &mut merged.strings));
         let mapping = Mapping { id: merged.mappings.len() as u64 + 1, file, build_id, ..*from };
         let key = mapping_key(&mapping);
         let Profile { mappings, .. } = merged;
@@ -158,8 +166,8 @@ impl Remap {
             return known;
         }
         let from = &source.functions[at as usize];
-        let [name, system_name, filename] =
-            [from.name, from.system_name, from.filename].map(|text| string(text, source, memo, merged));
+        let [name, system_name, filename] = [from.name, from.system_name, from.filename]
+            .map(|text| string(text, source, memo, &mut merged.strings));
         let id = merged.functions.len() as u64 + 1;
         let function = Function { id, name, system_name, filename, start_line: from.start_line };
         let key = function_key(&function);
@@ -176,10 +184,10 @@ impl Remap {
 }
 
 /// Takes a source's text over into the merged profile's table.
-pub(super) fn string(text: Str, source: &Profile, memo: &mut Memo, merged: &mut Profile) -> Str {
+pub(super) fn string(text: Str, source: &Profile, memo: &mut Memo, strings: &mut Strings) -> Str {
     let known = &mut memo.strings[text.at()];
     if *known == UNMAPPED {
-        *known = index(merged.strings.intern(source.strings.bytes(text)).at());
+        *known = index(strings.intern(source.strings.bytes(text)).at());
     }
     Str::new(*known)
 }

@@ -12,6 +12,7 @@ use foldhash::fast::RandomState;
 use super::remap::{Memo, string};
 use crate::index::Index;
 use crate::profile::{Label, LabelValue, Profile, Samples, Span, index};
+use crate::strings::Strings;
 
 /// How many samples are re-numbered before they are looked up. Looking up misses the cache, and the
 /// processor waits for many at a time only if there is little else between one and the next.
@@ -71,7 +72,7 @@ impl Adder {
         let stack = source.samples.stack(sample);
         merged.samples.frames.extend(stack.iter().map(|&frame| memo.locations[frame as usize]));
         for label in source.samples.labels(sample) {
-            let label = renumber_label(label, source, memo, merged);
+            let label = renumber_label(label, source, memo, &mut merged.strings);
             merged.samples.labels.push(label);
         }
         let Samples { frames, labels, .. } = &merged.samples;
@@ -121,14 +122,19 @@ fn move_up<T: Copy>(arena: &mut [T], part: Range<usize>, to: &mut usize) -> Span
     Span::since(start, *to)
 }
 
-fn renumber_label(label: &Label, source: &Profile, memo: &mut Memo, merged: &mut Profile) -> Label {
+/// A source's label with the texts of the merged profile's table.
+pub(super) fn renumber_label(
+    label: &Label,
+    source: &Profile,
+    memo: &mut Memo,
+    strings: &mut Strings,
+) -> Label {
+    let mut text = |text| string(text, source, memo, strings);
     let value = match label.value() {
-        LabelValue::Text(text) => LabelValue::Text(string(text, source, memo, merged)),
-        LabelValue::Number(number, unit) => {
-            LabelValue::Number(number, unit.map(|unit| string(unit, source, memo, merged)))
-        }
+        LabelValue::Text(value) => LabelValue::Text(text(value)),
+        LabelValue::Number(number, unit) => LabelValue::Number(number, unit.map(&mut text)),
     };
-    Label::new(string(label.key, source, memo, merged), value)
+    Label::new(text(label.key), value)
 }
 
 #[inline(always)]

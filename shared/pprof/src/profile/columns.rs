@@ -229,6 +229,29 @@ impl Samples {
         }
     }
 
+    /// Keeps the samples for which `keep` says so, given the one kept last and the one it is about.
+    #[inline(always)]
+    pub(crate) fn compress(&mut self, mut keep: impl FnMut(&mut Self, Option<usize>, usize) -> bool) {
+        let width = self.width;
+        let mut kept = 0_usize;
+        for at in 0..self.len() {
+            if !keep(self, kept.checked_sub(1), at) {
+                continue;
+            }
+            if kept < at {
+                self.stacks[kept] = self.stacks[at];
+                self.values.copy_within(at * width..(at + 1) * width, kept * width);
+                if let Some(&span) = self.label_spans.get(at) {
+                    self.label_spans[kept] = span;
+                }
+            }
+            kept += 1;
+        }
+        self.stacks.truncate(kept);
+        self.values.truncate(kept * width);
+        self.label_spans.truncate(kept);
+    }
+
     /// Makes a sample of what was added to the arenas since they had these lengths. Its values must be in
     /// place, or follow at once.
     pub(crate) fn close(&mut self, frames: usize, labels: usize) {
@@ -246,6 +269,31 @@ impl Samples {
     }
 }
 
+/// Puts the one from `order[0]` first, and so on; each is `width` long.
+pub(crate) fn permute<T: Copy>(column: &mut [T], mut order: Vec<u32>, width: usize) {
+    const DONE: u32 = u32::MAX;
+    let mut first: Vec<T> = Vec::with_capacity(width);
+    for start in 0..order.len() {
+        if order[start] == DONE {
+            continue;
+        }
+        // Around the circle of those that take each other's places.
+        first.clear();
+        first.extend(&column[start * width..(start + 1) * width]);
+        let mut to = start;
+        loop {
+            let from = std::mem::replace(&mut order[to], DONE) as usize;
+            if from == start {
+                break column[to * width..(to + 1) * width].copy_from_slice(&first);
+            }
+            for part in 0..width {
+                column[to * width + part] = column[from * width + part];
+            }
+            to = from;
+        }
+    }
+}
+
 /// A position in a column or arena.
 ///
 /// Never past `u32::MAX`: a decoded profile has fewer bytes than that, and merging checks the sums.
@@ -255,4 +303,20 @@ impl Samples {
 )]
 pub(crate) fn index(at: usize) -> u32 {
     u32::try_from(at).expect("columns have at most u32::MAX entries")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permutation_puts_each_in_its_place() {
+        for order in [&[][..], &[0], &[1, 0], &[2, 0, 1, 3], &[4, 3, 2, 1, 0], &[1, 2, 0, 4, 3]] {
+            let mut column: Vec<u32> =
+                (0..order.len() as u32).flat_map(|at| [10 * at, 10 * at + 1]).collect();
+            permute(&mut column, order.to_vec(), 2);
+            let expected: Vec<u32> = order.iter().flat_map(|at| [10 * at, 10 * at + 1]).collect();
+            assert_eq!(column, expected, "{order:?}");
+        }
+    }
 }
