@@ -46,44 +46,55 @@ pub struct Accumulator {
 impl Accumulator {
     /// Starts with a base, which is put in order if it is not.
     #[must_use]
-    pub fn new(base: Profile) -> Self {
-        Self::of_tidy(base).or_else(|base| Self::of_tidy(tidied(base))).unwrap_or_else(|base| {
-            let merged = headers::start(&base);
-            let mut sum = Self {
-                base: Samples::new(merged.samples.width),
-                merged,
-                remap: Remap::default(),
-                adder: Adder::default(),
-                seen: Seen::default(),
-            };
-            sum.take(&base);
-            sum
-        })
+    pub fn new(mut base: Profile) -> Self {
+        let mut sum = match Self::tidy(&mut base) {
+            Some(sum) => return sum,
+            None => Self::empty(&base),
+        };
+        let mut tidied = tidied(base);
+        if let Some(sum) = Self::tidy(&mut tidied) {
+            return sum;
+        }
+        sum.take(&tidied);
+        sum
     }
 
-    /// Gives back a base of which a merge would leave out something.
-    #[expect(clippy::result_large_err, reason = "it is no error, and stays within this file")]
-    fn of_tidy(mut base: Profile) -> Result<Self, Profile> {
-        drop_unused_mappings(&mut base);
+    /// Takes up a base of which a merge would leave out nothing; any other stays where it is.
+    fn tidy(base: &mut Profile) -> Option<Self> {
+        drop_unused_mappings(base);
         let mut seen = Seen::default();
         base.header.comments.retain(|&comment| seen.insert(comment));
-        let uses = uses(&base);
-        if !is_tidy(&base, &uses) {
-            return Err(base);
+        let uses = uses(base);
+        if !is_tidy(base, &uses) {
+            return None;
         }
         let order = Order::of(&[&base.samples], &base.strings);
         if !order.holds(&base.samples) {
-            number_by_use(&mut base, &uses);
+            number_by_use(base, &uses);
             let sorted = order.sorted(&base.samples, uses.len());
             arrange(&mut base.samples, sorted);
         }
         let mut remap = Remap::default();
-        if !remap.know(&base) {
-            return Err(base);
+        if !remap.know(base) {
+            return None;
         }
         let none = Samples::new(base.samples.width);
         let samples = std::mem::replace(&mut base.samples, none);
-        Ok(Self { merged: base, base: samples, remap, adder: Adder::default(), seen })
+        let empty = headers::start(base);
+        let merged = std::mem::replace(base, empty);
+        Some(Self { merged, base: samples, remap, adder: Adder::default(), seen })
+    }
+
+    /// With of a first profile what a merge takes from that alone.
+    fn empty(first: &Profile) -> Self {
+        let merged = headers::start(first);
+        Self {
+            base: Samples::new(merged.samples.width),
+            merged,
+            remap: Remap::default(),
+            adder: Adder::default(),
+            seen: Seen::default(),
+        }
     }
 
     /// Adds an upload.
@@ -124,10 +135,10 @@ impl Accumulator {
 /// Puts what was merged in order. Samples whose values cancelled out vanish, and with them what only they
 /// used.
 fn in_order(merged: Profile) -> Profile {
-    let merged = if merged.samples.any_zero() { merge(&[&merged]).unwrap_or(merged) } else { merged };
-    match Accumulator::of_tidy(merged) {
-        Ok(sum) => Profile { samples: sum.base, ..sum.merged },
-        Err(merged) => merged,
+    let mut merged = if merged.samples.any_zero() { merge(&[&merged]).unwrap_or(merged) } else { merged };
+    match Accumulator::tidy(&mut merged) {
+        Some(sum) => Profile { samples: sum.base, ..sum.merged },
+        None => merged,
     }
 }
 

@@ -74,7 +74,7 @@ impl Order {
         let window = Window::of(locations);
         let entry = |(at, stack): (usize, &Span)| Entry { key: 0, sample: index(at), end: stack.end };
         let mut entries: Vec<Entry> = samples.stacks.iter().enumerate().map(entry).collect();
-        let mut open: Vec<Range<usize>> = vec![0..entries.len()];
+        let mut open: Vec<Range<usize>> = std::iter::once(0..entries.len()).collect();
         while let Some(range) = open.pop() {
             let part = &mut entries[range.clone()];
             if part.len() <= FEW {
