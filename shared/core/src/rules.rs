@@ -67,7 +67,11 @@ impl Rules {
     /// Prunes `profile` by the rules of `app`, rule after rule, as google/pprof's `Profile.Prune` does. Whether any of
     /// them took something out.
     pub fn apply(&self, app: &App, profile: &mut Profile) -> bool {
-        self.for_app(app).iter().fold(false, |changed, rule| rule.apply(profile) || changed)
+        let mut changed = false;
+        for rule in self.for_app(app) {
+            changed |= rule.apply(profile);
+        }
+        changed
     }
 }
 
