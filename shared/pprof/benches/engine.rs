@@ -1,11 +1,10 @@
-//! What each part of the engine takes on real profiles. `benches/instructions.sh` counts the same parts
-//! in instructions, which a busy machine does not change.
+//! What each part of the engine takes on real profiles.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark")]
 
 use std::hint::black_box;
 use std::path::PathBuf;
 
-use autopgo_pprof::{Edges, Limits, Profile, compact, gzip, merge, prune};
+use autopgo_pprof::{Accumulator, Edges, Limits, Profile, compact, gzip, merge, prune};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// A base, and the upload that is folded into it.
@@ -33,6 +32,17 @@ fn parts(criterion: &mut Criterion) {
             .bench_function("inflate", |b| b.iter(|| gzip::inflate(black_box(&zipped[1]), limits.raw_bytes)));
         group.bench_function("decode", |b| b.iter(|| Profile::decode(black_box(&raw), &limits)));
         group.bench_function("merge", |b| b.iter(|| merge(black_box(&[&upload, &profile]))));
+        let fold = |base: Profile| {
+            let mut sum = Accumulator::new(base);
+            sum.add(&upload).unwrap();
+            sum.finish()
+        };
+        let ordered = fold(profile.clone());
+        for (name, base) in [("fold", &profile), ("fold in order", &ordered)] {
+            group.bench_function(name, |b| {
+                b.iter_batched(|| base.clone(), fold, criterion::BatchSize::LargeInput);
+            });
+        }
         group.bench_function("prune", |b| {
             let pruned = |mut profile| {
                 let drop = |name: &str| name.starts_with("runtime.gc");
@@ -45,16 +55,12 @@ fn parts(criterion: &mut Criterion) {
         group.bench_function("compact", |b| b.iter(|| compact(black_box(&profile))));
         group.bench_function("encode", |b| b.iter(|| black_box(&profile).encode()));
         group.bench_function("deflate", |b| b.iter(|| gzip::deflate(black_box(&raw))));
-        group.bench_function("fold", |b| {
+        group.bench_function("all", |b| {
             b.iter(|| {
                 let [upload, base] = zipped.each_ref().map(|bytes| Profile::parse(bytes, &limits).unwrap());
-                merge(&[&upload, &base]).unwrap().write()
-            });
-        });
-        group.bench_function("floor of fold", |b| {
-            b.iter(|| {
-                let inputs = zipped.each_ref().map(|bytes| gzip::inflate(bytes, limits.raw_bytes).unwrap());
-                (inputs, gzip::deflate(&raw))
+                let mut sum = Accumulator::new(base);
+                sum.add(&upload).unwrap();
+                sum.finish().write()
             });
         });
         group.finish();

@@ -18,7 +18,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::naive::random::{Kind, model};
 use crate::naive::wire;
-use autopgo_pprof::{Edges, ErrorKind, Limits, Profile, compact, merge, prune};
+use autopgo_pprof::{Accumulator, Edges, ErrorKind, Limits, Profile, compact, merge, prune};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -98,6 +98,14 @@ fn google_pprof_answers_alike() {
         let steps = json!([{ "op": "merge" }]);
         let answer = oracle.ask(&json!({ "steps": steps }), &raws).unwrap();
         assert_eq!(answer, merged.encode(), "merge of {models:?}");
+
+        // Go reads what the accumulator writes, and finds in it what it finds in its own.
+        let mut sum = Accumulator::new(profiles[0].clone());
+        profiles[1..].iter().for_each(|profile| sum.add(profile).unwrap());
+        let (ours, theirs) = (sum.finish().encode(), merged.encode());
+        let both = [[&theirs, &ours], [&theirs, &theirs]]
+            .map(|pair| oracle.ask(&json!({ "steps": steps }), &pair.map(Clone::clone)).unwrap());
+        assert_eq!(both[0], both[1], "accumulation of {models:?}");
 
         let [drop, keep] = [(); 2].map(|()| draw(&mut runner, select(PATTERNS.to_vec())));
         let mut pruned = merged.clone();

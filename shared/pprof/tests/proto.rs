@@ -3,240 +3,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "proto/book.rs"]
+mod book;
 #[allow(dead_code, reason = "what only the properties use")]
 mod naive;
 
-use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::PathBuf;
 
 use autopgo_pprof::proto::{self, Message};
 use autopgo_pprof::{Accumulator, ErrorKind, Limits, Profile, compatible};
+use book::{adds_up, same, totals};
 use flate2::read::MultiGzDecoder;
 use naive::random::{Kind, model};
 use naive::wire;
 use proptest::prelude::*;
-
-/// A message with its tables at hand.
-struct Book<'a> {
-    message: &'a proto::Profile,
-    mappings: HashMap<u64, &'a proto::Mapping>,
-    functions: HashMap<u64, &'a proto::Function>,
-    places: HashMap<u64, Place<'a>>,
-}
-
-/// A location and all that it says.
-#[derive(Debug, PartialEq)]
-struct Place<'a> {
-    address: u64,
-    folded: bool,
-    mapping: Option<MappingText<'a>>,
-    /// Function, line and column.
-    lines: Vec<(FunctionText<'a>, i64, i64)>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct FunctionText<'a> {
-    name: &'a [u8],
-    system_name: &'a [u8],
-    filename: &'a [u8],
-    start_line: i64,
-}
-
-#[derive(Debug, PartialEq)]
-struct MappingText<'a> {
-    range: [u64; 2],
-    offset: u64,
-    filename: &'a [u8],
-    build_id: &'a [u8],
-    has: [bool; 4],
-}
-
-/// A text, or a number and its unit.
-#[derive(Debug, PartialEq, Eq, Hash)]
-enum LabelText<'a> {
-    Text(&'a [u8]),
-    Number(i64, &'a [u8]),
-}
-
-/// All values of a key, in their order; texts and numbers apart, as google/pprof has them.
-type Labels<'a> = BTreeMap<(bool, &'a [u8]), Vec<LabelText<'a>>>;
-
-impl<'a> Book<'a> {
-    fn of(message: &'a proto::Profile) -> Self {
-        let mappings = message.mapping.iter().map(|it| (it.id, it)).collect();
-        let functions = message.function.iter().map(|it| (it.id, it)).collect();
-        let mut book = Self { message, mappings, functions, places: HashMap::new() };
-        book.places = message.location.iter().map(|it| (it.id, book.place(it))).collect();
-        book
-    }
-
-    fn text(&self, at: i64) -> &'a [u8] {
-        &self.message.string_table[usize::try_from(at).unwrap()]
-    }
-
-    fn kind(&self, kind: &proto::ValueType) -> [&'a [u8]; 2] {
-        [kind.r#type, kind.unit].map(|at| self.text(at))
-    }
-
-    fn place(&self, location: &proto::Location) -> Place<'a> {
-        let line = |line: &proto::Line| {
-            let function = self.functions[&line.function_id];
-            (self.function(function), line.line, line.column)
-        };
-        Place {
-            address: location.address,
-            folded: location.is_folded,
-            mapping: self.mappings.get(&location.mapping_id).map(|mapping| self.mapping(mapping)),
-            lines: location.line.iter().map(line).collect(),
-        }
-    }
-
-    fn function(&self, function: &proto::Function) -> FunctionText<'a> {
-        FunctionText {
-            name: self.text(function.name),
-            system_name: self.text(function.system_name),
-            filename: self.text(function.filename),
-            start_line: function.start_line,
-        }
-    }
-
-    fn mapping(&self, mapping: &proto::Mapping) -> MappingText<'a> {
-        let &proto::Mapping { has_functions, has_filenames, has_line_numbers, has_inline_frames, .. } =
-            mapping;
-        MappingText {
-            range: [mapping.memory_start, mapping.memory_limit],
-            offset: mapping.file_offset,
-            filename: self.text(mapping.filename),
-            build_id: self.text(mapping.build_id),
-            has: [has_functions, has_filenames, has_line_numbers, has_inline_frames],
-        }
-    }
-
-    fn labels(&self, sample: &proto::Sample) -> Labels<'a> {
-        let mut labels = Labels::new();
-        for label in &sample.label {
-            let value = match label {
-                proto::Label { str: 0, num: 0, num_unit: 0, .. } => continue,
-                proto::Label { str: 0, .. } => LabelText::Number(label.num, self.text(label.num_unit)),
-                _ => LabelText::Text(self.text(label.str)),
-            };
-            let is_number = matches!(value, LabelText::Number(..));
-            labels.entry((is_number, self.text(label.key))).or_default().push(value);
-        }
-        labels
-    }
-
-    fn stack(&self, sample: &proto::Sample) -> Vec<&Place<'a>> {
-        sample.location_id.iter().map(|id| &self.places[id]).collect()
-    }
-
-    fn totals(&self) -> Vec<i128> {
-        let mut totals = vec![0; self.message.sample_type.len()];
-        for sample in &self.message.sample {
-            totals.iter_mut().zip(&sample.value).for_each(|(total, &value)| *total += i128::from(value));
-        }
-        totals
-    }
-}
-
-/// That both messages say the same: the header, every table in its order, every sample in its order.
-fn same(one: &proto::Profile, other: &proto::Profile) {
-    let (a, b) = (Book::of(one), Book::of(other));
-    let kinds = |book: &Book<'_>| -> Vec<_> {
-        let period_type = book.message.period_type.unwrap_or_default();
-        book.message
-            .sample_type
-            .iter()
-            .chain([&period_type])
-            .map(|it| book.kind(it).map(<[u8]>::to_vec))
-            .collect()
-    };
-    assert_eq!(kinds(&a), kinds(&b), "sample and period types");
-    let numbers = |it: &proto::Profile| [it.time_nanos, it.duration_nanos, it.period];
-    assert_eq!(numbers(one), numbers(other), "time, duration, period");
-    let texts = |book: &Book<'_>| -> Vec<Vec<u8>> {
-        let &proto::Profile { drop_frames, keep_frames, default_sample_type, doc_url, .. } = book.message;
-        let single = [drop_frames, keep_frames, default_sample_type, doc_url];
-        single.iter().chain(&book.message.comment).map(|&at| book.text(at).to_vec()).collect()
-    };
-    assert_eq!(texts(&a), texts(&b), "the header's texts");
-
-    let all = |it: &proto::Profile| [it.mapping.len(), it.function.len(), it.location.len(), it.sample.len()];
-    assert_eq!(all(one), all(other), "entries of mappings, functions, locations, samples");
-    for (x, y) in one.mapping.iter().zip(&other.mapping) {
-        assert_eq!((x.id, a.mapping(x)), (y.id, b.mapping(y)));
-    }
-    for (x, y) in one.function.iter().zip(&other.function) {
-        assert_eq!((x.id, a.function(x)), (y.id, b.function(y)));
-    }
-    for (x, y) in one.location.iter().zip(&other.location) {
-        assert_eq!((x.id, &a.places[&x.id]), (y.id, &b.places[&y.id]));
-    }
-    for (x, y) in one.sample.iter().zip(&other.sample) {
-        assert_eq!((a.stack(x), &x.value, a.labels(x)), (b.stack(y), &y.value, b.labels(y)));
-    }
-}
-
-/// Sums of values by what google/pprof merges by (profile/merge.go).
-#[derive(Default)]
-struct Sums<'a> {
-    places: HashMap<PlaceKey<'a>, usize>,
-    values: HashMap<(Vec<usize>, Labels<'a>), Vec<i64>>,
-}
-
-#[derive(PartialEq, Eq, Hash)]
-struct PlaceKey<'a> {
-    /// Pages, offset, and build id or else file.
-    mapping: Option<(u64, u64, &'a [u8])>,
-    /// From the mapping's start.
-    address: u64,
-    folded: bool,
-    lines: Vec<(FunctionText<'a>, i64)>,
-    /// Of the columns only the last counts.
-    column: Option<i64>,
-}
-
-impl<'a> PlaceKey<'a> {
-    fn of(place: &Place<'a>) -> Self {
-        let mapping = |it: &MappingText<'a>| {
-            let [start, limit] = it.range;
-            let name = if it.build_id.is_empty() { it.filename } else { it.build_id };
-            (limit.wrapping_sub(start).wrapping_add(0xfff) / 0x1000, it.offset, name)
-        };
-        let start = place.mapping.as_ref().map_or(0, |mapping| mapping.range[0]);
-        Self {
-            mapping: place.mapping.as_ref().map(mapping),
-            address: place.address.wrapping_sub(start),
-            folded: place.folded,
-            lines: place.lines.iter().map(|(function, line, _)| (function.clone(), *line)).collect(),
-            column: place.lines.last().map(|&(_, _, column)| column),
-        }
-    }
-}
-
-impl<'a> Sums<'a> {
-    fn add(&mut self, message: &'a proto::Profile, times: i64) {
-        let book = Book::of(message);
-        let mut numbers = HashMap::new();
-        for (id, place) in &book.places {
-            let next = self.places.len();
-            numbers.insert(id, *self.places.entry(PlaceKey::of(place)).or_insert(next));
-        }
-        for sample in &message.sample {
-            let stack = sample.location_id.iter().map(|id| numbers[id]).collect();
-            let none = || vec![0; sample.value.len()];
-            let sums = self.values.entry((stack, book.labels(sample))).or_insert_with(none);
-            let add = |(sum, value): (&mut i64, &i64)| *sum = sum.wrapping_add(value.wrapping_mul(times));
-            sums.iter_mut().zip(&sample.value).for_each(add);
-        }
-    }
-
-    /// How many sums are not 0.
-    fn count(&self) -> usize {
-        self.values.values().filter(|values| values.iter().any(|&value| value != 0)).count()
-    }
-}
 
 fn message(raw: &[u8]) -> proto::Profile {
     proto::Profile::decode(raw).unwrap()
@@ -263,16 +44,11 @@ fn accumulates_the_sums(base: &[u8], upload: &[u8]) {
     let sum = sum.finish();
 
     let (inputs, found) = ([message(base), message(upload)], message(&sum.encode()));
-    let [a, b] = inputs.each_ref().map(|it| Book::of(it).totals());
-    let totals: Vec<i128> = a.iter().zip(b).map(|(a, b)| a + b).collect();
-    assert_eq!((sum.totals(), Book::of(&found).totals()), (totals.clone(), totals));
-
-    let mut sums = Sums::default();
-    inputs.iter().for_each(|input| sums.add(input, 1));
-    assert_eq!([sum.sample_count(), found.sample.len()], [sums.count(); 2]);
-    // Each is there once and with its sum: taken off, nothing is left.
-    sums.add(&found, -1);
-    assert_eq!(sums.count(), 0, "sums that are not those of the inputs");
+    let [a, b] = inputs.each_ref().map(totals);
+    let both: Vec<i128> = a.iter().zip(b).map(|(a, b)| a + b).collect();
+    assert_eq!((sum.totals(), totals(&found)), (both.clone(), both));
+    assert_eq!(sum.sample_count(), found.sample.len());
+    adds_up(&inputs, &found);
 }
 
 /// Every real profile that is a protobuf, inflated.

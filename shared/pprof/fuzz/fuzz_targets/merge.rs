@@ -3,7 +3,7 @@
 #![no_main]
 
 use autopgo_pprof::{Accumulator, ErrorKind, Profile, compatible, merge};
-use autopgo_pprof_fuzz::{decode, encode, message, mutate, parse, says_all, tells_samples_apart};
+use autopgo_pprof_fuzz::{adds_up, decode, encode, message, mutate, parse, says_all, tells_samples_apart};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 fuzz_target!(|data: &[u8]| {
@@ -31,6 +31,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let _ = encode(&merged);
     is_settled(&sum);
+    adds_up(&encode(&first), &encode(&second));
 });
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {

@@ -1,11 +1,14 @@
 //! What the targets share. A law that does not hold panics, which libFuzzer takes for a crash.
 
+#[allow(dead_code, reason = "what only the tests use")]
+#[path = "../../tests/proto/book.rs"]
+mod book;
 pub mod mutate;
 
 use std::collections::HashSet;
 
 use autopgo_pprof::proto::{self, Message};
-use autopgo_pprof::{Limits, Profile};
+use autopgo_pprof::{Accumulator, Limits, Profile};
 
 /// Small enough that no input takes long, large enough that none of 64 KiB is refused for its size alone.
 #[must_use]
@@ -65,6 +68,31 @@ pub fn encode(profile: &Profile) -> Vec<u8> {
         assert_eq!(decode(&again).encode(), again, "what was read twice is written as it was");
     }
     raw
+}
+
+/// That the other decoder reads in `raw` what the engine read: where it reads it, it is stricter in some things.
+pub fn is_read_alike(raw: &[u8], profile: &Profile) {
+    let Ok(read) = proto::Profile::decode(raw) else { return };
+    let other = decode(&read.encode_to_vec());
+    // Of a period type that stands there twice, google/pprof takes the last one, and prost what both have.
+    if other.period_type() == profile.period_type() {
+        assert!(other.encode() == profile.encode(), "the way of writing does not matter");
+    }
+    let is_empty = |at: i64| usize::try_from(at).is_ok_and(|at| at > 0 && read.string_table[at].is_empty());
+    let nothing = |label: &proto::Label| match label {
+        proto::Label { str: 0, num: 0, num_unit, .. } => is_empty(*num_unit),
+        proto::Label { str, .. } => is_empty(*str),
+    };
+    if !read.sample.iter().flat_map(|sample| &sample.label).any(nothing) {
+        book::same(&read, &message(&other.encode()));
+    }
+}
+
+/// That the accumulator adds up what was written, as the messages have it.
+pub fn adds_up(base: &[u8], upload: &[u8]) {
+    let mut sum = Accumulator::new(decode(base));
+    sum.add(&decode(upload)).expect("compatible profiles can be added");
+    book::adds_up(&[message(base), message(upload)], &message(&encode(&sum.finish())));
 }
 
 /// Whether no label is without a value. A text or unit that is empty is one to google/pprof when it reads it,
