@@ -1,4 +1,4 @@
-//! `autopgo merge`: profile files into one, as google/pprof merges them.
+//! `autopgo merge`: profile files into one. What is in it is what google/pprof's merge has, in our own order.
 
 use autopgo_core::error::{Error, Kind};
 use autopgo_pprof::{Accumulator, Profile};

@@ -131,8 +131,10 @@ impl Message for Whole<'_> {
             out.message(1, &ValueType { kind, table });
         }
         for sample in 0..profile.samples.len() {
-            let numbers = profile.samples.stack(sample).len() + profile.samples.width;
-            out.room((3 + numbers + 5 * profile.samples.labels(sample).len()) * NUMBER);
+            // A stack may have millions of frames: a tag and three bytes each where all ids are small.
+            let frame = if ids.is_some() { 4 } else { NUMBER };
+            let numbers = 3 + profile.samples.width + 5 * profile.samples.labels(sample).len();
+            out.room(profile.samples.stack(sample).len() * frame + numbers * NUMBER);
             out.message(2, &Sample { sample, profile, table, ids: ids.as_ref() });
         }
         for mapping in &profile.mappings {
@@ -157,7 +159,7 @@ impl Message for Whole<'_> {
             out.room(NUMBER + text.len());
             out.bytes(6, text);
         }
-        out.room((10 + header.comments.len()) * NUMBER);
+        out.room((11 + header.comments.len()) * NUMBER);
         out.uint_or_nothing(7, table.number(header.drop_frames));
         out.uint_or_nothing(8, table.number(header.keep_frames));
         out.uint_or_nothing(9, header.time_nanos.cast_unsigned());

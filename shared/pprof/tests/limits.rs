@@ -4,7 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use autopgo_pprof::{Edges, ErrorKind, Limits, Profile, compact, gzip, has_samples, merge, prune};
+use autopgo_pprof::{
+    Accumulator, Edges, ErrorKind, Limits, Profile, compact, gzip, has_samples, merge, prune,
+};
 
 /// Tags of `profile.proto`: the field number and wire type of each.
 fn number(field: u64, value: u64) -> Vec<u8> {
@@ -162,6 +164,9 @@ fn all_of_it(name: &str, raw: &[u8]) {
     let profile = Profile::decode(raw, &lenient).unwrap_or_else(|error| panic!("{name}: {error}"));
     let merged = merge(&[&profile, &profile]).unwrap();
     assert!(!merged.encode().is_empty());
+    let mut sum = Accumulator::new(profile.clone());
+    sum.add(&profile).unwrap();
+    assert_eq!(sum.finish().sample_count(), merged.sample_count(), "{name}");
     let mut pruned = merged.clone();
     prune::prune(&mut pruned, prune::Names::Simplified, &|name| name.ends_with('0'), None);
     let edges = Edges::of(&merged).unwrap();
@@ -190,6 +195,49 @@ fn many_pairs_of_long_locations_are_not_slow() {
         }
     }
     all_of_it("pairs", &raw);
+}
+
+#[test]
+fn many_pairs_at_one_address_are_not_slow() {
+    // All nodes of one location are those of every other: each pair has 255 edges in common.
+    let locations = 300;
+    let mut raw = Shape { samples: 0, locations: 0, functions: 1000, strings: 1005, ..SMALL }.raw();
+    let lines: Vec<u8> =
+        (0..256).flat_map(|line| message(4, &[number(1, line + 1), number(2, line + 2)])).collect();
+    for at in 1..=locations {
+        raw.extend(message(4, &[number(1, at), number(5, at % 2), lines.clone()]));
+    }
+    for caller in 1..=locations {
+        for leaf in 1..=locations {
+            raw.extend(message(2, &[number(1, leaf), number(1, caller), number(2, 1), number(2, 1)]));
+        }
+    }
+    all_of_it("twins", &raw);
+}
+
+#[test]
+fn locations_that_differ_only_in_a_column_are_not_slow() {
+    let locations = 300_000;
+    let mut raw = Shape { samples: 0, locations: 0, ..SMALL }.raw();
+    let mut frames = Vec::new();
+    for at in 1..=locations {
+        let line = message(4, &[number(1, 1), number(2, 7), number(3, at)]);
+        raw.extend(message(4, &[number(1, at), number(3, 64), line]));
+        frames.extend(number(1, at));
+    }
+    raw.extend(message(2, &[frames, number(2, 1), number(2, 1)]));
+    all_of_it("columns", &raw);
+}
+
+#[test]
+fn many_samples_that_differ_only_in_labels_are_not_slow() {
+    let mut raw = Shape { samples: 0, strings: 200, ..SMALL }.raw();
+    for sample in 0..200_000 {
+        let label = |at: u64| message(3, &[number(1, 5 + at), number(3, 1 + sample % (1000 * (at + 1)))]);
+        let parts = [number(1, 1), number(2, 1), number(2, 1), label(0), label(1), label(2), label(3)];
+        raw.extend(message(2, &parts));
+    }
+    all_of_it("labelled samples", &raw);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Any bytes are refused, or read as a profile that can be written and read again.
 #![no_main]
 
-use autopgo_pprof::{Limits, Profile, gzip, has_samples};
-use autopgo_pprof_fuzz::{encode, is_read_alike, limits, mutate, parse};
+use autopgo_pprof::{ErrorKind, Limits, Profile, gzip, has_samples};
+use autopgo_pprof_fuzz::{decode, encode, is_read_alike, limits, message, mutate, parse, says_all};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 fuzz_target!(|data: &[u8]| {
@@ -18,6 +18,7 @@ fuzz_target!(|data: &[u8]| {
     profile.fits(&any_length).expect("what was read is within the limits");
     let fits = profile.fits(&limits).is_ok();
     assert_eq!(fits, Profile::decode(&raw, &limits).is_ok(), "what fits can be read");
+    has_its_size(&raw);
 
     if !gzip::is_gzip(data) {
         return is_read_alike(data, &profile);
@@ -26,6 +27,58 @@ fuzz_target!(|data: &[u8]| {
     let zipped = profile.write();
     assert!(gzip::inflate(&zipped, u64::MAX).expect("gzip") == raw, "what was zipped can be unzipped");
 });
+
+/// Limits that are just large enough are, and one less of anything is too little.
+fn has_its_size(raw: &[u8]) {
+    let (profile, message) = (decode(raw), message(raw));
+    if !says_all(&message) {
+        // Labels are counted before those of nothing are dropped, and with them their keys.
+        return;
+    }
+    let locations = || message.location.iter().map(|location| location.line.len());
+    let labels = || message.sample.iter().map(|sample| sample.label.len());
+    let exact = Limits {
+        raw_bytes: raw.len() as u64,
+        samples: message.sample.len(),
+        locations: message.location.len(),
+        functions: message.function.len(),
+        mappings: message.mapping.len(),
+        strings: message.string_table.len(),
+        labels_per_sample: labels().max().unwrap_or(0),
+        comments: message.comment.len(),
+        sample_types: message.sample_type.len(),
+        frames: message.sample.iter().map(|sample| sample.location_id.len()).sum(),
+        labels: labels().sum(),
+        lines: locations().sum(),
+        lines_per_location: locations().max().unwrap_or(0),
+    };
+    profile.fits(&exact).expect("it is as large as it is");
+    Profile::decode(raw, &exact).map(drop).expect("it is as large as it is");
+    let mut less = exact;
+    let counts = [
+        &mut less.samples,
+        &mut less.locations,
+        &mut less.functions,
+        &mut less.mappings,
+        &mut less.strings,
+        &mut less.labels_per_sample,
+        &mut less.comments,
+        &mut less.sample_types,
+        &mut less.frames,
+        &mut less.labels,
+        &mut less.lines,
+        &mut less.lines_per_location,
+    ];
+    let which = raw.len() % counts.len();
+    let count = counts.into_iter().nth(which).expect("one of them");
+    if *count == 0 {
+        return;
+    }
+    *count -= 1;
+    for refused in [profile.fits(&less), Profile::decode(raw, &less).map(drop)] {
+        assert_eq!(refused.expect_err("one too many").kind(), ErrorKind::Limit);
+    }
+}
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     mutate::mutate(data, size, max_size, seed, mutate::profile)

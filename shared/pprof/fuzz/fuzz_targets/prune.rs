@@ -2,6 +2,9 @@
 //! Input: flags, the length of a part of names to drop and that part, the same for names to keep, a profile.
 #![no_main]
 
+use std::collections::HashMap;
+
+use autopgo_pprof::proto::{Line, Location, Profile};
 use autopgo_pprof::{merge, prune};
 use autopgo_pprof_fuzz::{encode, message, mutate, parse};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
@@ -21,14 +24,52 @@ fuzz_target!(|data: &[u8]| {
     assert!(pruned.encoded_len() <= whole.encoded_len(), "nothing is added");
 
     let [before, after] = [encode(&whole), encode(&pruned)].map(|raw| message(&raw));
-    for (before, after) in before.sample.iter().zip(&after.sample) {
-        assert!(before.location_id.ends_with(&after.location_id), "the root ends of stacks stay");
-        assert_eq!(before.location_id.is_empty(), after.location_id.is_empty(), "no stack becomes empty");
-        assert_eq!(before.value, after.value);
-    }
+    let matches = |name: &[u8]| {
+        let text = String::from_utf8_lossy(name);
+        let text = if flags & 1 == 0 { prune::simplify(&text) } else { &text };
+        !name.is_empty() && text.contains(&*drop) && !(flags & 2 != 0 && text.starts_with(&*keep))
+    };
+    is_cut(&before, &after, &matches);
     let normal = merge(&[&pruned]).expect("one profile can be merged");
     assert!(normal.sample_count() <= whole.sample_count());
 });
+
+/// What a location has lost: nothing, its inner lines, or all of its lines, which then stay.
+#[derive(Clone, Copy, PartialEq)]
+enum Cut {
+    Nothing,
+    Beneath(usize),
+    Whole,
+}
+
+/// The rule by the message: first the locations, then each stack from its root.
+fn is_cut(before: &Profile, after: &Profile, matches: &dyn Fn(&[u8]) -> bool) {
+    let names: HashMap<u64, i64> = before.function.iter().map(|it| (it.id, it.name)).collect();
+    let cut = |location: &Location| {
+        let name = |line: &Line| &before.string_table[names[&line.function_id] as usize];
+        match location.line.iter().rposition(|line| matches(name(line))) {
+            None => Cut::Nothing,
+            Some(last) if last + 1 == location.line.len() => Cut::Whole,
+            Some(line) => Cut::Beneath(line + 1),
+        }
+    };
+    let cuts: HashMap<u64, Cut> = before.location.iter().map(|it| (it.id, cut(it))).collect();
+    for (before, after) in before.location.iter().zip(&after.location) {
+        let gone = if let Cut::Beneath(lines) = cuts[&before.id] { lines } else { 0 };
+        assert_eq!(before.line[gone..], after.line, "the lines of a location");
+    }
+    for (before, after) in before.sample.iter().zip(&after.sample) {
+        let stack = &before.location_id;
+        let marked = |id: &u64| cuts[id] != Cut::Nothing;
+        let user = stack.iter().rposition(|id| !marked(id)).unwrap_or(0);
+        let gone = match stack[..user].iter().rposition(marked) {
+            Some(at) if cuts[&stack[at]] == Cut::Whole => at + 1,
+            at => at.unwrap_or(0),
+        };
+        assert_eq!(stack[gone..], after.location_id, "the root end of a stack");
+        assert_eq!((&before.value, before.label.len()), (&after.value, after.label.len()));
+    }
+}
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     mutate::mutate(data, size, max_size, seed, |data, dice| {

@@ -69,7 +69,10 @@ impl Reader<'_> {
         while !cursor.is_empty() {
             let at = cursor.at();
             match cursor.varint()? {
-                FRAME => samples.frames.push(self.frame(cursor.varint()?)?),
+                FRAME => {
+                    samples.frames.push(self.frame(cursor.varint()?)?);
+                    limits::at_most("stack frames", samples.frames.len(), limits.frames)?;
+                }
                 FRAMES => self.frames(cursor.content(at)?, &mut samples.frames)?,
                 VALUE => add_value(cursor.varint()?, &mut samples.values),
                 VALUES => cursor.content(at)?.each_varint(|value| {

@@ -174,7 +174,8 @@ fn weight_index(profile: &Profile) -> Result<usize, Error> {
         .ok_or_else(|| crate::check::wrong_types(profile, wanted))
 }
 
-/// No weight may be negative, and all together must fit: then so does every edge's sum.
+/// No weight may be negative, and all together must fit: then so does every edge's sum, but for stacks that
+/// make one call many times over, where Go's wraps too.
 fn check_weights(profile: &Profile, weight: usize) -> Result<(), Error> {
     let mut sum = 0_i64;
     for sample in 0..profile.samples.len() {
@@ -232,6 +233,24 @@ impl Sums {
             let at = at as usize * self.width;
             add_each(&mut self.values[at..at + self.width], values);
         }
+    }
+
+    /// Where the sums of a call are, which is a new one if it is not known yet.
+    pub(super) fn place(&mut self, key: u64) -> u32 {
+        let new = index(self.keys.len());
+        let Self { index, keys, hasher, .. } = self;
+        let at = index.find_or_add(hasher.hash_one(key), new, |at| keys[at as usize] == key);
+        if at == new {
+            keys.push(key);
+            self.values.resize(self.keys.len() * self.width, 0);
+        }
+        at
+    }
+
+    /// Adds to the sums at a place.
+    pub(super) fn add_at(&mut self, place: u32, values: &[i64]) {
+        let at = place as usize * self.width;
+        add_each(&mut self.values[at..at + self.width], values);
     }
 
     fn at(&self, at: usize) -> &[i64] {

@@ -23,7 +23,7 @@ pub(super) struct Twins<'a> {
 struct Twin {
     outermost: u32,
     innermost: u32,
-    edges: Vec<u64>,
+    edges: Vec<u32>,
 }
 
 impl<'a> Twins<'a> {
@@ -49,44 +49,58 @@ impl<'a> Twins<'a> {
     /// Adds all of these up by call: to each location's own edges what its samples have, to the edge from
     /// one to the other what the pair's have; and an edge that both have was counted once too often.
     pub(super) fn finish(mut self, sums: &mut Sums) {
-        let mut nodes: Numbers<Line> = Numbers::new();
-        let twins: Vec<Twin> =
-            self.locations.things().iter().map(|&at| Twin::of(self.profile, at, &mut nodes)).collect();
-        let mut add = |edge: u64, values: &[i64]| {
-            let [from, to] = [(edge >> 32) as usize, edge as u32 as usize].map(|at| nodes.things()[at]);
-            let site = site(from, sums);
-            sums.add(sums_key(site, to.0), values);
+        let (mut nodes, mut edges) = (Numbers::new(), Numbers::new());
+        let twins: Vec<Twin> = self
+            .locations
+            .things()
+            .iter()
+            .map(|&at| Twin::of(self.profile, at, &mut nodes, &mut edges))
+            .collect();
+        let mut places: Vec<Option<u32>> = Vec::new();
+        let mut add = |edge: u32, (from, to): (u32, u32), values: &[i64]| {
+            places.resize(places.len().max(edge as usize + 1), None);
+            let place = *places[edge as usize].get_or_insert_with(|| {
+                let [from, to]: [Line; 2] = [from, to].map(|at| nodes.things()[at as usize]);
+                let site = site(from, sums);
+                sums.place(sums_key(site, to.0))
+            });
+            sums.add_at(place, values);
         };
         for (twin, values) in twins.iter().zip(self.by_location.chunks_exact(self.width)) {
-            twin.edges.iter().for_each(|&edge| add(edge, values));
+            twin.edges.iter().for_each(|&edge| add(edge, edges.things()[edge as usize], values));
         }
         let pairs = self.pairs.things().iter().zip(self.by_pair.chunks_exact_mut(self.width));
         for (&(caller, leaf), values) in pairs {
             let [from, to] = [caller, leaf].map(|at| &twins[self.locations.of(at)]);
-            let link = edge(from.innermost, to.outermost);
-            let known = || [from, to].iter().any(|twin| twin.edges.binary_search(&link).is_ok());
-            if from.innermost != to.outermost && !known() {
-                add(link, values);
+            if from.innermost != to.outermost {
+                let ends = (from.innermost, to.outermost);
+                let link = edges.of(ends) as u32;
+                if ![from, to].iter().any(|twin| twin.edges.binary_search(&link).is_ok()) {
+                    add(link, ends, values);
+                }
             }
             if caller != leaf {
                 values.iter_mut().for_each(|value| *value = value.wrapping_neg());
-                common(&from.edges, &to.edges).for_each(|edge| add(edge, values));
+                for edge in common(&from.edges, &to.edges) {
+                    add(edge, edges.things()[edge as usize], values);
+                }
             }
         }
     }
 }
 
 impl Twin {
-    fn of(profile: &Profile, at: u32, nodes: &mut Numbers<Line>) -> Self {
+    fn of(profile: &Profile, at: u32, nodes: &mut Numbers<Line>, edges: &mut Numbers<(u32, u32)>) -> Self {
         let lines = lines(profile, &profile.locations[at as usize]);
         let mut number = |line: Line| nodes.of(line) as u32;
-        let mut edges: Vec<u64> =
-            own_edges(&lines).into_iter().map(|(from, to)| edge(number(from), number(to))).collect();
-        edges.sort_unstable();
+        let own = own_edges(&lines);
+        let mut own: Vec<u32> =
+            own.into_iter().map(|(from, to)| edges.of((number(from), number(to))) as u32).collect();
+        own.sort_unstable();
         Self {
             outermost: number(*lines.first().unwrap_or(&NAMELESS)),
             innermost: number(*lines.last().unwrap_or(&NAMELESS)),
-            edges,
+            edges: own,
         }
     }
 }
@@ -101,7 +115,7 @@ fn add_at(at: usize, sums: &mut Vec<i64>, values: &[i64]) {
 }
 
 /// What two ascending slices have in common.
-fn common<'a>(mut a: &'a [u64], mut b: &'a [u64]) -> impl Iterator<Item = u64> + 'a {
+fn common<'a>(mut a: &'a [u32], mut b: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
     std::iter::from_fn(move || {
         while let (Some((&x, rest_a)), Some((&y, rest_b))) = (a.split_first(), b.split_first()) {
             match x.cmp(&y) {
@@ -115,8 +129,4 @@ fn common<'a>(mut a: &'a [u64], mut b: &'a [u64]) -> impl Iterator<Item = u64> +
         }
         None
     })
-}
-
-fn edge(from: u32, to: u32) -> u64 {
-    u64::from(from) << 32 | u64::from(to)
 }

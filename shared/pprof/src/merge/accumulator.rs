@@ -18,8 +18,8 @@ use crate::error::Error;
 use crate::profile::{Profile, Samples};
 
 /// Adds uploads to a base. What comes of it has the content of [`merge`](crate::merge()), but not its
-/// order: samples are sorted by their stacks from the root on, and the locations that most samples name
-/// have the smallest numbers. That makes it smaller, faster to write, and faster to add to the next time.
+/// order: samples are sorted by their stacks from the root on, and the locations that most samples of the
+/// first base name have the smallest numbers. That makes it smaller, faster to write, and faster to add to the next time.
 ///
 /// It holds the base and what is new in the uploads, but no upload.
 ///
@@ -68,15 +68,18 @@ impl Accumulator {
         if !is_tidy(base, &uses) {
             return None;
         }
+        // Before anything moves: of entries that are there twice the first is kept.
+        let mut remap = Remap::default();
+        if !remap.know(base) {
+            return None;
+        }
         let order = Order::of(&[&base.samples], &base.strings);
         if !order.holds(&base.samples) {
             number_by_use(base, &uses);
             let sorted = order.sorted(&base.samples, uses.len());
             arrange(&mut base.samples, sorted);
-        }
-        let mut remap = Remap::default();
-        if !remap.know(base) {
-            return None;
+            remap = Remap::default();
+            remap.know(base);
         }
         let none = Samples::new(base.samples.width);
         let samples = std::mem::replace(&mut base.samples, none);
@@ -155,11 +158,32 @@ impl fmt::Debug for Accumulator {
 mod tests {
     use super::*;
     use crate::example::{cpu, stacks};
+    use crate::profile::Mapping;
 
     fn sum(base: &[&str], uploads: &[&[&str]]) -> Profile {
         let mut sum = Accumulator::new(cpu(base));
         uploads.iter().for_each(|upload| sum.add(&cpu(upload)).unwrap());
         sum.finish()
+    }
+
+    #[test]
+    fn of_entries_that_are_there_twice_the_first_is_kept() {
+        // The first sample in the profile, though not in order, is that of the second mapping.
+        let mut base = cpu(&["1: b;z", "1: a;y"]);
+        for (id, start) in [(1, 0), (2, 0x1000_0000), (3, 0x2000_0000)] {
+            let name = base.strings.intern(if id == 1 { b"main" } else { b"lib" });
+            let (limit, has) = (start + 0x5000, [false; 4]);
+            base.mappings.push(Mapping { id, start, limit, offset: 0, file: name, build_id: name, has });
+        }
+        for (at, mapping) in [(0, 2), (1, 2), (2, 1), (3, 1)] {
+            let start = base.mappings[mapping as usize].start;
+            let location = &mut base.locations[at];
+            (location.mapping, location.address) = (Some(mapping), start + at as u64);
+        }
+        let [ours, theirs] = [Accumulator::new(base.clone()).finish(), merge(&[&base]).unwrap()];
+        let starts = |profile: &Profile| profile.mappings.iter().map(|it| it.start).collect::<Vec<_>>();
+        assert_eq!(starts(&theirs), [0, 0x2000_0000]);
+        assert_eq!(starts(&ours), starts(&theirs));
     }
 
     #[test]

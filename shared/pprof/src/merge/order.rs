@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use crate::profile::{LabelValue, Samples, Span, index, permute};
+use crate::profile::{Label, LabelValue, Samples, Span, index, permute};
 use crate::strings::{Str, Strings};
 
 /// Up to how many samples are compared whole rather than by a few frames at a time.
@@ -42,22 +42,14 @@ impl Order {
 
     fn compare_labels(&self, (a, at): (&Samples, usize), (b, bt): (&Samples, usize)) -> Ordering {
         let rank = |text: Str| self.ranks[text.at()];
-        let key = |samples: &Samples, at: usize| {
-            let values = samples.labels(at).iter().map(|label| {
-                let value = match label.value() {
-                    LabelValue::Text(text) => (Some(rank(text)), 0, None),
-                    LabelValue::Number(number, unit) => (None, number, unit.map(rank)),
-                };
-                (rank(label.key), value)
-            });
-            values.collect::<Vec<_>>()
+        let key = |label: &Label| {
+            let value = match label.value() {
+                LabelValue::Text(text) => (Some(rank(text)), 0, None),
+                LabelValue::Number(number, unit) => (None, number, unit.map(rank)),
+            };
+            (rank(label.key), value)
         };
-        match (a.labels(at), b.labels(bt)) {
-            ([], []) => Ordering::Equal,
-            ([], _) => Ordering::Less,
-            (_, []) => Ordering::Greater,
-            _ => key(a, at).cmp(&key(b, bt)),
-        }
+        a.labels(at).iter().map(key).cmp(b.labels(bt).iter().map(key))
     }
 
     /// Whether every sample comes after the one before it.

@@ -226,5 +226,7 @@ fn hash_location(hasher: &RandomState, location: &Location, lines: &[Line]) -> u
     for line in lines {
         hasher.write_u128(u128::from(line.line.cast_unsigned()) | u128::from(line.function) << 64);
     }
+    // All that tells locations apart must be in here, or somebody makes a million that only differ in it.
+    hasher.write_u64(lines.last().map_or(0, |line| line.column.cast_unsigned()));
     hasher.finish()
 }
