@@ -10,8 +10,8 @@ use autopgo_pprof_fuzz::{encode, message, mutate, parse};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 fuzz_target!(|data: &[u8]| {
-    let Some((flags, [drop, keep], rest)) = split(data) else { return };
-    let Some(whole) = parse(rest) else { return };
+    let Some(Input { flags, drop, keep, profile }) = split(data) else { return };
+    let Some(whole) = parse(profile) else { return };
     let [drop, keep] = [drop, keep].map(String::from_utf8_lossy);
     let names = if flags & 1 == 0 { prune::Names::Simplified } else { prune::Names::Full };
     let keeps = |name: &str| name.starts_with(&*keep);
@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
     assert!(normal.sample_count() <= whole.sample_count());
 });
 
-/// What a location has lost: nothing, its inner lines, or all of its lines, which then stay.
+/// What a rule does to a location: nothing, it takes inner lines away, or the location is to go as a whole.
 #[derive(Clone, Copy, PartialEq)]
 enum Cut {
     Nothing,
@@ -73,17 +73,24 @@ fn is_cut(before: &Profile, after: &Profile, matches: &dyn Fn(&[u8]) -> bool) {
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     mutate::mutate(data, size, max_size, seed, |data, dice| {
-        let (.., rest) = split(data)?;
-        let rules = &data[..data.len() - rest.len()];
-        Some([rules, &mutate::profile(rest, dice)?].concat())
+        let Input { profile, .. } = split(data)?;
+        let rules = &data[..data.len() - profile.len()];
+        Some([rules, &mutate::profile(profile, dice)?].concat())
     })
 });
 
-fn split(data: &[u8]) -> Option<(u8, [&[u8]; 2], &[u8])> {
+struct Input<'a> {
+    flags: u8,
+    drop: &'a [u8],
+    keep: &'a [u8],
+    profile: &'a [u8],
+}
+
+fn split(data: &[u8]) -> Option<Input<'_>> {
     let (&flags, rest) = data.split_first()?;
     let (drop, rest) = split_short(rest)?;
-    let (keep, rest) = split_short(rest)?;
-    Some((flags, [drop, keep], rest))
+    let (keep, profile) = split_short(rest)?;
+    Some(Input { flags, drop, keep, profile })
 }
 
 /// As many bytes as the first one says, and what follows them.

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use autopgo_pprof::proto::{self, Message};
 use autopgo_pprof::{Accumulator, Limits, Profile};
 
-/// Small enough that no input takes long, large enough that none of 64 KiB is refused for its size alone.
+/// Small enough that no input takes long, not even one that inflates to a thousand times its size.
 #[must_use]
 pub fn limits() -> Limits {
     Limits {
