@@ -246,6 +246,14 @@ mod tests {
         let mut sum = cpu(&["1: a;m", "1: b;m"]);
         sum.samples.values_mut(0)[0] = i64::MAX;
         assert_eq!(Edges::of(&sum).unwrap_err().kind(), ErrorKind::Unusable);
+        // One call at two addresses of a stack: its edge's sum wraps to -2, and with the other's fits again.
+        let mut twice = cpu(&["1: leaf/main;leaf/main"]);
+        twice.samples.values_mut(0)[0] = i64::MAX;
+        let elsewhere = crate::profile::Location { id: 2, address: 7, ..twice.locations[0].clone() };
+        twice.locations.push(elsewhere);
+        twice.samples.frames[1] = 1;
+        assert_eq!(Edges::of(&twice).unwrap_err().kind(), ErrorKind::Unusable);
+        assert_eq!(crate::compact(&twice).unwrap_err().kind(), ErrorKind::Unusable);
         // Each edge's sum fits, all of them together do not.
         let mut total = cpu(&["1: a/b/c;m"]);
         total.samples.values_mut(0)[0] = i64::MAX;

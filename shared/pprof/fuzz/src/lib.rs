@@ -5,8 +5,6 @@
 mod book;
 pub mod mutate;
 
-use std::collections::HashSet;
-
 use autopgo_pprof::proto::{self, Message};
 use autopgo_pprof::{Accumulator, Limits, Profile};
 
@@ -88,11 +86,14 @@ pub fn is_read_alike(raw: &[u8], profile: &Profile) {
     }
 }
 
-/// That the accumulator adds up what was written, as the messages have it.
-pub fn adds_up(base: &[u8], upload: &[u8]) {
+/// Adds up what was written, and checks it by the messages.
+#[must_use]
+pub fn added_up(base: &[u8], upload: &[u8]) -> Profile {
     let mut sum = Accumulator::new(decode(base));
     sum.add(&decode(upload)).expect("compatible profiles can be added");
-    book::adds_up(&[message(base), message(upload)], &message(&encode(&sum.finish())));
+    let sum = sum.finish();
+    book::adds_up(&[message(base), message(upload)], &message(&encode(&sum)));
+    sum
 }
 
 /// Whether no label is without a value. A text or unit that is empty is one to google/pprof when it reads it,
@@ -101,12 +102,4 @@ pub fn adds_up(base: &[u8], upload: &[u8]) {
 pub fn says_all(message: &proto::Profile) -> bool {
     let nothing = |label: &proto::Label| matches!(label, proto::Label { str: 0, num: 0, num_unit: 0, .. });
     !message.sample.iter().flat_map(|sample| &sample.label).any(nothing)
-}
-
-/// Whether all samples differ as they are written. Of a number with an empty unit and one without, only the
-/// former is left when both were read.
-#[must_use]
-pub fn tells_samples_apart(message: &proto::Profile) -> bool {
-    let mut seen = HashSet::new();
-    message.sample.iter().all(|sample| seen.insert((&sample.location_id, &sample.label)))
 }

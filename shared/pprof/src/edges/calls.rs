@@ -53,7 +53,7 @@ pub(crate) struct Calls<'a> {
 impl<'a> Calls<'a> {
     pub(crate) fn of(profile: &'a Profile, take: Take) -> Result<Self, Error> {
         if profile.samples.len() == 0 {
-            return Ok(Self { profile, sums: Sums::new(1), weight: 0, order: Vec::new(), total: 0 });
+            return Ok(Self { profile, sums: Sums::new(1, 0), weight: 0, order: Vec::new(), total: 0 });
         }
         let weight = weight_index(profile)?;
         check_weights(profile, weight)?;
@@ -70,9 +70,8 @@ impl<'a> Calls<'a> {
 
     fn ordered(mut self, sample_type: usize) -> Result<Self, Error> {
         let sums = &self.sums;
-        let weights = || sums.values.iter().skip(self.weight).step_by(sums.width);
-        let total: i128 = weights().map(|&value| i128::from(value)).sum();
-        self.total = i64::try_from(total).map_err(|_| overflow(self.profile, sample_type))?;
+        // No edge's sum is negative: where all of them together fit, none has wrapped.
+        self.total = i64::try_from(sums.total).map_err(|_| overflow(self.profile, sample_type))?;
         let names = sums.keys.iter().flat_map(|&key| [sums.call(key).caller, sums.call(key).callee]);
         let ranks = self.profile.strings.ranks(names);
         let rank = |name: Str| ranks[name.at()];
@@ -123,7 +122,7 @@ impl<'a> Calls<'a> {
 
 /// The sums, and whether a sample with weight had a start line, if any had weight.
 fn count(profile: &Profile, weight: usize, columns: &Range<usize>) -> (Sums, Option<bool>) {
-    let mut sums = Sums::new(columns.len());
+    let mut sums = Sums::new(columns.len(), weight - columns.start);
     let mut places = Places::of(profile, columns.len());
     let mut twins = Twins::of(profile, columns.len());
     let mut start_line = None;
@@ -174,8 +173,9 @@ fn weight_index(profile: &Profile) -> Result<usize, Error> {
         .ok_or_else(|| crate::check::wrong_types(profile, wanted))
 }
 
-/// No weight may be negative, and all together must fit: then so does every edge's sum, but for stacks that
-/// make one call many times over, where Go's wraps too.
+/// No weight may be negative, and all together must fit: then so do the sums of a location's samples and of
+/// a pair's. An edge's may not, as a stack can make one call many times over: for that there is
+/// [`Sums::total`].
 fn check_weights(profile: &Profile, weight: usize) -> Result<(), Error> {
     let mut sum = 0_i64;
     for sample in 0..profile.samples.len() {
@@ -196,6 +196,10 @@ fn overflow(profile: &Profile, weight: usize) -> Error {
 /// Sums of values by call.
 pub(super) struct Sums {
     width: usize,
+    /// Which of the values is the weight.
+    weight: usize,
+    /// All weights that were ever added, exactly.
+    total: i128,
     /// Callers with the offset of a call in them.
     sites: Numbers<(Str, i64)>,
     index: Index,
@@ -205,9 +209,11 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    fn new(width: usize) -> Self {
+    fn new(width: usize, weight: usize) -> Self {
         Self {
             width,
+            weight,
+            total: 0,
             sites: Numbers::new(),
             index: Index::default(),
             hasher: RandomState::default(),
@@ -223,6 +229,7 @@ impl Sums {
 
     #[inline(always)]
     pub(super) fn add(&mut self, key: u64, values: &[i64]) {
+        self.total += i128::from(values[self.weight]);
         let new = index(self.keys.len());
         let Self { index, keys, hasher, .. } = self;
         let at = index.find_or_add(hasher.hash_one(key), new, |at| keys[at as usize] == key);
@@ -249,6 +256,7 @@ impl Sums {
 
     /// Adds to the sums at a place.
     pub(super) fn add_at(&mut self, place: u32, values: &[i64]) {
+        self.total += i128::from(values[self.weight]);
         let at = place as usize * self.width;
         add_each(&mut self.values[at..at + self.width], values);
     }
@@ -269,7 +277,7 @@ pub(super) fn sums_key(site: u32, callee: Str) -> u64 {
     u64::from(site) << 32 | callee.at() as u64
 }
 
-/// Values add up as wrapping numbers; the weights were checked to fit.
+/// Values add up as wrapping numbers, as Go's do.
 #[inline(always)]
 pub(super) fn add_each(sums: &mut [i64], values: &[i64]) {
     sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum = sum.wrapping_add(value));
