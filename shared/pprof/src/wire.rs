@@ -82,6 +82,28 @@ impl<'a> Cursor<'a> {
         Ok(Field { number: tag >> 3, at, value })
     }
 
+    /// Reads a message whose first fields are numbers, those up to 10 at most: one that is not there is 0. All other
+    /// fields go to `other`.
+    #[inline(always)]
+    pub(crate) fn numbers<const N: usize>(
+        mut self,
+        names: &[&'static str; N],
+        mut other: impl FnMut(&Field<'a>) -> Result<(), Error>,
+    ) -> Result<[u64; N], Error> {
+        let mut numbers = [0; N];
+        while !self.is_empty() {
+            let at = self.at;
+            let tag = self.varint()?;
+            let field = (tag >> 3).wrapping_sub(1) as usize;
+            match numbers.get_mut(field) {
+                Some(number) if tag & 7 == 0 => *number = self.varint()?,
+                Some(_) => return Err(self.value(tag, at)?.mismatch(names[field], "0 (a number)")),
+                None => other(&self.value(tag, at)?)?,
+            }
+        }
+        Ok(numbers)
+    }
+
     /// The content of the string, message or packed numbers whose tag stood at `at`.
     #[inline(always)]
     pub(crate) fn content(&mut self, at: usize) -> Result<Self, Error> {

@@ -16,6 +16,8 @@ const VALUE: u64 = 2 << 3;
 const VALUES: u64 = 2 << 3 | 2;
 const LABEL: u64 = 3 << 3 | 2;
 
+const LABEL_FIELDS: [&str; 4] = ["label.key", "label.str", "label.num", "label.num_unit"];
+
 pub(super) fn samples(
     survey: &Survey<'_>,
     limits: &Limits,
@@ -139,22 +141,13 @@ impl Reader<'_> {
 
     /// A text label has a text; a numeric one a number or a unit; one with neither is dropped.
     #[inline(never)]
-    fn label(&self, mut cursor: Cursor<'_>) -> Result<Option<Label>, Error> {
-        let (mut key, mut text, mut number, mut unit) = (0, 0, 0, 0);
-        while let Some(field) = cursor.field()? {
-            match field.number {
-                1 => key = field.int("label.key")?,
-                2 => text = field.int("label.str")?,
-                3 => number = field.int("label.num")?,
-                4 => unit = field.int("label.num_unit")?,
-                _ => {}
-            }
-        }
-        let key = self.texts.at(key, "label.key")?;
+    fn label(&self, entry: Cursor<'_>) -> Result<Option<Label>, Error> {
+        let [key, text, number, unit] = entry.numbers(&LABEL_FIELDS, |_| Ok(()))?.map(u64::cast_signed);
+        let key = self.texts.at(key, LABEL_FIELDS[0])?;
         let value = if text != 0 {
-            LabelValue::Text(self.texts.at(text, "label.str")?)
+            LabelValue::Text(self.texts.at(text, LABEL_FIELDS[1])?)
         } else if unit != 0 {
-            LabelValue::Number(number, Some(self.texts.at(unit, "label.num_unit")?))
+            LabelValue::Number(number, Some(self.texts.at(unit, LABEL_FIELDS[3])?))
         } else if number != 0 {
             LabelValue::Number(number, None)
         } else {

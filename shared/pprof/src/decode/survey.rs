@@ -132,14 +132,6 @@ impl Table {
 }
 
 fn value_type(field: &Field<'_>, name: &'static str) -> Result<(i64, i64), Error> {
-    let mut cursor = field.content(name)?;
-    let mut value_type = (0, 0);
-    while let Some(field) = cursor.field()? {
-        match field.number {
-            1 => value_type.0 = field.int("type")?,
-            2 => value_type.1 = field.int("unit")?,
-            _ => {}
-        }
-    }
-    Ok(value_type)
+    let [kind, unit] = field.content(name)?.numbers(&["type", "unit"], |_| Ok(()))?.map(u64::cast_signed);
+    Ok((kind, unit))
 }

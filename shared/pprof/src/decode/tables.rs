@@ -52,35 +52,24 @@ pub(super) fn mappings(survey: &Survey<'_>, texts: &Texts) -> Result<(Vec<Mappin
     Ok((mappings, ids))
 }
 
-fn mapping(mut cursor: Cursor<'_>, texts: &Texts) -> Result<Mapping, Error> {
-    let (mut file, mut build_id) = (0, 0);
-    let mut mapping = Mapping {
-        id: 0,
-        start: 0,
-        limit: 0,
-        offset: 0,
-        file: Str::EMPTY,
-        build_id: Str::EMPTY,
-        has: [false; 4],
-    };
-    while let Some(field) = cursor.field()? {
-        match field.number {
-            1 => mapping.id = field.uint("mapping.id")?,
-            2 => mapping.start = field.uint("mapping.memory_start")?,
-            3 => mapping.limit = field.uint("mapping.memory_limit")?,
-            4 => mapping.offset = field.uint("mapping.file_offset")?,
-            5 => file = field.int("mapping.filename")?,
-            6 => build_id = field.int("mapping.build_id")?,
-            7 => mapping.has[0] = field.flag("mapping.has_functions")?,
-            8 => mapping.has[1] = field.flag("mapping.has_filenames")?,
-            9 => mapping.has[2] = field.flag("mapping.has_line_numbers")?,
-            10 => mapping.has[3] = field.flag("mapping.has_inline_frames")?,
-            _ => {}
-        }
-    }
-    mapping.file = texts.at(file, "mapping.filename")?;
-    mapping.build_id = texts.at(build_id, "mapping.build_id")?;
-    Ok(mapping)
+const MAPPING: [&str; 10] = [
+    "mapping.id",
+    "mapping.memory_start",
+    "mapping.memory_limit",
+    "mapping.file_offset",
+    "mapping.filename",
+    "mapping.build_id",
+    "mapping.has_functions",
+    "mapping.has_filenames",
+    "mapping.has_line_numbers",
+    "mapping.has_inline_frames",
+];
+
+fn mapping(entry: Cursor<'_>, texts: &Texts) -> Result<Mapping, Error> {
+    let [id, start, limit, offset, file, build_id, has @ ..] = entry.numbers(&MAPPING, |_| Ok(()))?;
+    let file = texts.at(file.cast_signed(), MAPPING[4])?;
+    let build_id = texts.at(build_id.cast_signed(), MAPPING[5])?;
+    Ok(Mapping { id, start, limit, offset, file, build_id, has: has.map(|flag| flag != 0) })
 }
 
 pub(super) fn functions(survey: &Survey<'_>, texts: &Texts) -> Result<(Vec<Function>, Ids), Error> {
@@ -96,26 +85,22 @@ pub(super) fn functions(survey: &Survey<'_>, texts: &Texts) -> Result<(Vec<Funct
     Ok((functions, ids))
 }
 
-fn function(mut cursor: Cursor<'_>, texts: &Texts) -> Result<Function, Error> {
-    let (mut id, mut name, mut system_name, mut filename, mut start_line) = (0, 0, 0, 0, 0);
-    while let Some(field) = cursor.field()? {
-        match field.number {
-            1 => id = field.uint("function.id")?,
-            2 => name = field.int("function.name")?,
-            3 => system_name = field.int("function.system_name")?,
-            4 => filename = field.int("function.filename")?,
-            5 => start_line = field.int("function.start_line")?,
-            _ => {}
-        }
-    }
+const FUNCTION: [&str; 5] =
+    ["function.id", "function.name", "function.system_name", "function.filename", "function.start_line"];
+
+fn function(entry: Cursor<'_>, texts: &Texts) -> Result<Function, Error> {
+    let [id, name, system_name, filename, start_line] =
+        entry.numbers(&FUNCTION, |_| Ok(()))?.map(u64::cast_signed);
     Ok(Function {
-        id,
-        name: texts.at(name, "function.name")?,
-        system_name: texts.at(system_name, "function.system_name")?,
-        filename: texts.at(filename, "function.filename")?,
+        id: id.cast_unsigned(),
+        name: texts.at(name, FUNCTION[1])?,
+        system_name: texts.at(system_name, FUNCTION[2])?,
+        filename: texts.at(filename, FUNCTION[3])?,
         start_line,
     })
 }
+
+const LOCATION: [&str; 3] = ["location.id", "location.mapping_id", "location.address"];
 
 pub(super) fn locations(
     survey: &Survey<'_>,
@@ -129,17 +114,10 @@ pub(super) fn locations(
     let mut lines: Vec<Line> = Vec::with_capacity(table.count);
     survey.each_entry(table, |entry| {
         let start = lines.len();
-        let mut location =
-            Location { id: 0, mapping: None, address: 0, lines: Span::default(), folded: false };
         // Told once the location's id is known.
-        let mut unknown_function = None;
-        let mut cursor = entry;
-        while let Some(field) = cursor.field()? {
+        let (mut unknown_function, mut folded) = (None, false);
+        let [id, mapping, address] = entry.numbers(&LOCATION, |field| {
             match field.number {
-                1 => location.id = field.uint("location.id")?,
-                // A mapping that is not in the profile is no mapping, as in Go.
-                2 => location.mapping = mappings.position(field.uint("location.mapping_id")?),
-                3 => location.address = field.uint("location.address")?,
                 4 => {
                     let (function, mut line) = line(field.content("location.line")?)?;
                     match functions.position(function) {
@@ -150,32 +128,28 @@ pub(super) fn locations(
                     limits::at_most("lines", lines.len(), limits.lines)?;
                     limits::at_most("lines on one location", lines.len() - start, limits.lines_per_location)?;
                 }
-                5 => location.folded = field.flag("location.is_folded")?,
+                5 => folded = field.flag("location.is_folded")?,
                 _ => {}
             }
-        }
+            Ok(())
+        })?;
         if let Some(function) = unknown_function {
-            return Err(Fault::UnknownFunction { location: location.id, function }.into());
+            return Err(Fault::UnknownFunction { location: id, function }.into());
         }
-        ids.add(location.id, locations.len())?;
-        location.lines = Span::since(start, lines.len());
-        locations.push(location);
+        ids.add(id, locations.len())?;
+        let lines = Span::since(start, lines.len());
+        // A mapping that is not in the profile is no mapping, as in Go.
+        locations.push(Location { id, mapping: mappings.position(mapping), address, lines, folded });
         Ok(())
     })?;
     Ok((locations, lines, ids))
 }
 
+const LINE: [&str; 3] = ["line.function_id", "line.line", "line.column"];
+
 /// A line and the id of its function.
 #[inline(always)]
-fn line(mut cursor: Cursor<'_>) -> Result<(u64, Line), Error> {
-    let (mut function, mut line) = (0, Line { function: 0, line: 0, column: 0 });
-    while let Some(field) = cursor.field()? {
-        match field.number {
-            1 => function = field.uint("line.function_id")?,
-            2 => line.line = field.int("line.line")?,
-            3 => line.column = field.int("line.column")?,
-            _ => {}
-        }
-    }
-    Ok((function, line))
+fn line(entry: Cursor<'_>) -> Result<(u64, Line), Error> {
+    let [function, line, column] = entry.numbers(&LINE, |_| Ok(()))?;
+    Ok((function, Line { function: 0, line: line.cast_signed(), column: column.cast_signed() }))
 }
