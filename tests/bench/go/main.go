@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ import (
 
 // A report is what a job says on stdout. src/job.rs says the same.
 type report struct {
-	// Nanos is how long the timed pass took.
+	// Nanos is how long a timed pass took.
 	Nanos int64 `json:"nanos"`
 	// PeakBytes is the most memory that the process ever had, after the first pass.
 	PeakBytes int64 `json:"peak_bytes"`
@@ -66,7 +67,7 @@ func idle(paths []string) error {
 func fold(args []string) error {
 	flags := flag.NewFlagSet("fold", flag.ContinueOnError)
 	uploads := flags.Int("uploads", 1, "how often the upload is folded in")
-	warm := flags.Bool("warm", false, "do it once before it is timed")
+	warm := flags.Bool("warm", false, "do it for a while before it is timed")
 	out := flags.String("out", "", "where the last base goes")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -111,30 +112,48 @@ func foldOne(upload, base []byte) ([]byte, error) {
 	return written.Bytes(), nil
 }
 
-// measure takes the time of the last pass and the peak of the first: garbage of
-// an earlier pass is not held against it.
+// while is how long a job is done before it is timed, and how long it is timed,
+// at least: a processor takes tenths of a second to get up to its speed, and a
+// worker runs for days.
+const while = time.Second
+
+// measure takes the peak of the first pass, so that garbage of an earlier one is
+// not held against it, and, when warm, the median time of later ones.
 func measure(warm bool, out string, pass func() ([]byte, error)) error {
-	start := time.Now()
-	result, err := pass()
+	var result []byte
+	timed := func() (took time.Duration, err error) {
+		start := time.Now()
+		result, err = pass()
+		return time.Since(start), err
+	}
+	took, err := timed()
 	if err != nil {
 		return err
 	}
-	took := time.Since(start)
 	peak, err := peakBytes()
 	if err != nil {
 		return err
 	}
+	times := []time.Duration{took}
 	if warm {
-		start = time.Now()
-		if result, err = pass(); err != nil {
-			return err
+		for spent := took; spent < while; spent += took {
+			if took, err = timed(); err != nil {
+				return err
+			}
 		}
-		took = time.Since(start)
+		times = nil
+		for spent := time.Duration(0); spent < while; spent += took {
+			if took, err = timed(); err != nil {
+				return err
+			}
+			times = append(times, took)
+		}
 	}
 	if err := os.WriteFile(out, result, 0o666); err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(report{Nanos: took.Nanoseconds(), PeakBytes: peak})
+	slices.Sort(times)
+	return json.NewEncoder(os.Stdout).Encode(report{Nanos: times[len(times)/2].Nanoseconds(), PeakBytes: peak})
 }
 
 // peakBytes is VmHWM, which Linux keeps for each process (proc(5)).

@@ -50,7 +50,7 @@ impl<'a> Contest<'a> {
         Self { name, rounds, entrants: Vec::new() }
     }
 
-    /// Enters a job that is done once before it is timed.
+    /// Enters a job that is done for a while before it is timed.
     pub(crate) fn enter(&mut self, name: &'static str, program: &'a Program, words: Words) -> Place {
         self.entrants.push(Entrant { name, program, warm: true, words });
         Place(self.entrants.len() - 1)

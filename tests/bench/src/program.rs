@@ -49,7 +49,7 @@ impl Program {
         Ok(Self { path, first: &["job"] })
     }
 
-    /// Runs a job, which is done once before it is timed if `warm`.
+    /// Runs a job, which is done for a while before it is timed if `warm`.
     pub(crate) fn run(&self, warm: bool, words: &Words) -> Result<Report, Error> {
         let mut words = words.clone();
         if warm {

@@ -110,7 +110,7 @@ impl<'a> Calls<'a> {
         let mut left_out = vec![true; sums.keys.len()];
         order.iter().for_each(|&at| left_out[at as usize] = false);
         order.extend((0..).zip(left_out).filter(|&(_, left_out)| left_out).map(|(at, _)| at));
-        permute(&mut sums.values, order, sums.width);
+        permute(&mut sums.values, &order, sums.width);
         sums.values.truncate(calls.len() * sums.width);
         (calls, sums.values)
     }

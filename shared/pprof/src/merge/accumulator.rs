@@ -68,18 +68,19 @@ impl Accumulator {
         if !is_tidy(base, &uses) {
             return None;
         }
-        // Before anything moves: of entries that are there twice the first is kept.
+        let order = Order::of(&[&base.samples], &base.strings);
+        let ordered = order.holds(&base.samples);
+        if !ordered {
+            number_by_use(base, &uses);
+        }
+        // Before a sample moves: of entries that are there twice the one that is used first is kept.
         let mut remap = Remap::default();
         if !remap.know(base) {
             return None;
         }
-        let order = Order::of(&[&base.samples], &base.strings);
-        if !order.holds(&base.samples) {
-            number_by_use(base, &uses);
+        if !ordered {
             let sorted = order.sorted(&base.samples, uses.len());
-            arrange(&mut base.samples, sorted);
-            remap = Remap::default();
-            remap.know(base);
+            arrange(&mut base.samples, &sorted);
         }
         let none = Samples::new(base.samples.width);
         let samples = std::mem::replace(&mut base.samples, none);
@@ -130,7 +131,7 @@ impl Accumulator {
         let fresh = std::mem::replace(&mut merged.samples, Samples::new(base.width));
         let order = Order::of(&[&base, &fresh], &merged.strings);
         let places = order.sorted(&fresh, merged.locations.len());
-        merged.samples = order.insert(&fresh, &places, base);
+        merged.samples = order.insert(&fresh, &places.order, base);
         if merged.samples.any_zero() { in_order(merged) } else { merged }
     }
 }

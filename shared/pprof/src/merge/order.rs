@@ -11,7 +11,7 @@ use crate::profile::{Label, LabelValue, Samples, Span, index, permute};
 use crate::strings::{Str, Strings};
 
 /// Up to how many samples are compared whole rather than by a few frames at a time.
-const FEW: usize = 12;
+const FEW: usize = 8;
 
 /// Compares samples of one profile.
 pub(super) struct Order {
@@ -62,20 +62,24 @@ impl Order {
     /// From the root on, a few frames at a time, as many as a number holds: first all are sorted by these,
     /// then those that have them in common by the next, and so on. No recursion: an uploader picks how long
     /// stacks are.
-    pub(super) fn sorted(&self, samples: &Samples, locations: usize) -> Vec<u32> {
+    pub(super) fn sorted(&self, samples: &Samples, locations: usize) -> Sorted {
         let window = Window::of(locations);
         let entry = |(at, stack): (usize, &Span)| Entry { key: 0, sample: index(at), end: stack.end };
         let mut entries: Vec<Entry> = samples.stacks.iter().enumerate().map(entry).collect();
+        // Equal ones must have been compared with each other.
+        let mut equal = false;
+        let mut by = |order: Ordering| {
+            equal |= order.is_eq();
+            order
+        };
         let mut open: Vec<Range<usize>> = std::iter::once(0..entries.len()).collect();
         while let Some(range) = open.pop() {
             let part = &mut entries[range.clone()];
             if part.len() <= FEW {
                 part.sort_unstable_by(|a, b| {
                     let [x, y] = [a, b].map(|entry| &samples.frames[entry.left(samples).range()]);
-                    x.iter()
-                        .rev()
-                        .cmp(y.iter().rev())
-                        .then_with(|| self.compare_labels((samples, a.at()), (samples, b.at())))
+                    let stacks = x.iter().rev().cmp(y.iter().rev());
+                    by(stacks.then_with(|| self.compare_labels((samples, a.at()), (samples, b.at()))))
                 });
                 continue;
             }
@@ -91,14 +95,16 @@ impl Order {
             for same in part.chunk_by_mut(|a, b| a.key == b.key) {
                 let end = start + same.len();
                 if same.len() > 1 && window.is_whole(same[0].key) {
-                    same.sort_unstable_by(|a, b| self.compare_labels((samples, a.at()), (samples, b.at())));
+                    same.sort_unstable_by(|a, b| {
+                        by(self.compare_labels((samples, a.at()), (samples, b.at())))
+                    });
                 } else if same.len() > 1 {
                     open.push(start..end);
                 }
                 start = end;
             }
         }
-        entries.into_iter().map(|entry| entry.sample).collect()
+        Sorted { order: entries.into_iter().map(|entry| entry.sample).collect(), equal }
     }
 
     /// Puts `fresh` samples into ordered ones, each where it belongs; values of equal ones add up. `fresh`
@@ -128,18 +134,25 @@ impl Order {
     }
 }
 
+/// Samples in order.
+pub(super) struct Sorted {
+    pub(super) order: Vec<u32>,
+    /// Whether some may be equal.
+    equal: bool,
+}
+
 /// Puts samples into this order. Equal ones, which then are next to each other, become one.
-///
-/// In place: with many sample types their values take more memory than all else.
-pub(super) fn arrange(samples: &mut Samples, order: Vec<u32>) {
+pub(super) fn arrange(samples: &mut Samples, Sorted { order, equal }: &Sorted) {
     let width = samples.width;
     if !samples.label_spans.is_empty() {
         samples.label_spans.resize(samples.stacks.len(), Span::default());
-        permute(&mut samples.label_spans, order.clone(), 1);
+        permute(&mut samples.label_spans, order, 1);
     }
-    permute(&mut samples.values, order.clone(), width);
+    permute(&mut samples.values, order, width);
     permute(&mut samples.stacks, order, 1);
-
+    if !equal {
+        return;
+    }
     samples.compress(|samples, last, at| {
         let same = last.filter(|&last| samples.same(last, at));
         if let Some(last) = same {
@@ -192,37 +205,52 @@ impl Entry {
     }
 }
 
-/// A few neighbouring frames as one number.
-struct Window {
-    frames: usize,
-    /// For each frame.
-    bits: u32,
+/// A few neighbouring frames as one number: as many as fit, each counted from 1.
+#[derive(Clone, Copy)]
+enum Window {
+    /// Four of 16 bits.
+    Four,
+    /// Two of 32 bits.
+    Two,
 }
 
 impl Window {
     /// For frames that are positions below `locations`.
     fn of(locations: usize) -> Self {
-        // Two at least: positions have 32 bits at most.
-        let bits = (usize::BITS - locations.leading_zeros()).max(8);
-        Self { frames: (u64::BITS / bits) as usize, bits }
+        if locations <= usize::from(u16::MAX) { Self::Four } else { Self::Two }
     }
 
-    /// The last frames of a stack, which are taken from it: the one nearest to the root first, each counted
-    /// from 1; 0 where there is none.
+    /// The last frames of a stack, which are taken from it: the one nearest to the root first; 0 where there is none.
     #[inline(always)]
-    fn take(&self, frames: &[u32], stack: &mut Span) -> u64 {
-        let all = &frames[stack.range()];
-        let taken = &all[all.len().saturating_sub(self.frames)..];
-        stack.end -= taken.len() as u32;
-        let key = taken.iter().rev().fold(0, |key, &frame| key << self.bits | (u64::from(frame) + 1));
-        // The last of fewer frames stands where it would among all.
-        key.checked_shl(self.bits * (self.frames - taken.len()) as u32).unwrap_or(0)
+    fn take(self, frames: &[u32], stack: &mut Span) -> u64 {
+        match self {
+            Self::Four => take::<4>(frames, stack),
+            Self::Two => take::<2>(frames, stack),
+        }
     }
 
     /// Whether stacks with this key end within it.
-    fn is_whole(&self, key: u64) -> bool {
-        key & ((1 << self.bits) - 1) == 0
+    fn is_whole(self, key: u64) -> bool {
+        match self {
+            Self::Four => key & u64::from(u16::MAX) == 0,
+            Self::Two => key & u64::from(u32::MAX) == 0,
+        }
     }
+}
+
+#[inline(always)]
+fn take<const N: usize>(frames: &[u32], stack: &mut Span) -> u64 {
+    let bits = u64::BITS / N as u32;
+    let join = |key: u64, &frame: &u32| key << bits | (u64::from(frame) + 1);
+    let taken = stack.len().min(N);
+    let before = &frames[..stack.end as usize];
+    stack.end -= taken as u32;
+    let key = match before.last_chunk::<N>() {
+        // Of a shorter stack they are another's.
+        Some(last) => last.iter().rev().fold(0, join),
+        None => before.iter().rev().fold(0, join).checked_shl(bits * (N - before.len()) as u32).unwrap_or(0),
+    };
+    key & !(u64::MAX.checked_shr(bits * taken as u32).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -240,22 +268,26 @@ mod tests {
 
     #[test]
     fn a_key_orders_as_the_frames_do() {
-        for locations in [10, 300, 100_000, 1 << 31] {
+        for (locations, count) in [(10, 4), (usize::from(u16::MAX), 4), (1 << 16, 2), (1 << 31, 2)] {
             let window = Window::of(locations);
-            let all = window.frames;
-            let stack: Vec<u32> = (0..2 * all as u32 + 1).rev().map(|at| at % 10).collect();
+            let bits = 64 / count as u32;
+            let stack: Vec<u32> = (0..2 * count as u32 + 1).rev().map(|at| at % 10).collect();
             let frames = |key: u64| -> Vec<u64> {
-                (0..all as u32).rev().map(|at| key >> (at * window.bits) & ((1 << window.bits) - 1)).collect()
+                (0..count as u32).rev().map(|at| key >> (at * bits) & (u64::MAX >> (64 - bits))).collect()
             };
             let expected = |depth: usize| -> Vec<u64> {
                 let found = stack.iter().rev().skip(depth).map(|&frame| u64::from(frame) + 1);
-                found.chain(std::iter::repeat(0)).take(all).collect()
+                found.chain(std::iter::repeat(0)).take(count).collect()
             };
-            let mut left = Span::since(0, stack.len());
-            for depth in [0, all, 2 * all, 3 * all] {
-                let key = window.take(&stack, &mut left);
-                assert_eq!(frames(key), expected(depth), "{depth} of {locations}");
-                assert_eq!(window.is_whole(key), depth + all > stack.len());
+            // Alone, and behind another's.
+            for before in [0, 1, 9] {
+                let arena = [&vec![7; before], &stack[..]].concat();
+                let mut left = Span::since(before, arena.len());
+                for depth in [0, count, 2 * count, 3 * count] {
+                    let key = window.take(&arena, &mut left);
+                    assert_eq!(frames(key), expected(depth), "{depth} of {locations}");
+                    assert_eq!(window.is_whole(key), depth + count > stack.len());
+                }
             }
         }
     }

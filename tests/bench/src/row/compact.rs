@@ -16,7 +16,7 @@ const MOST: u64 = 62_500;
 pub(super) fn measure(bench: &Bench) -> Result<Vec<Line>, Error> {
     let (input, out) = (bench.profile(INPUT), bench.file("compact.ours"));
     let job = Words::new("alone").and("--compact").and("--out").and(&out).and(&input);
-    let mut contest = Contest::new(ROW, bench.rounds(21, 5));
+    let mut contest = Contest::new(ROW, bench.rounds(7, 3));
     let ours = contest.enter("ours", &bench.ours, job);
     let floor = contest.enter("floor", &bench.ours, Words::new("floor").and("--inflate").and(&input));
     let scores = contest.run()?;

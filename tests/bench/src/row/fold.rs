@@ -60,7 +60,7 @@ impl Fold {
         let floor = Words::new("floor").each("--inflate", inputs.iter().map(AsRef::as_ref));
         let floor = floor.and("--deflate").and(&unpacked);
 
-        let mut contest = Contest::new(row, bench.rounds(21, 5));
+        let mut contest = Contest::new(row, bench.rounds(7, 3));
         let go = contest.enter("Go", &bench.go, job(&go_out));
         let ours = contest.enter("ours", &bench.ours, job(&our_out));
         let floor = contest.enter("floor", &bench.ours, floor);
