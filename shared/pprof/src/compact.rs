@@ -17,12 +17,13 @@ use crate::strings::{Str, Strings};
 /// # Errors
 /// `Unusable` as for [`Edges::of`](crate::Edges::of).
 pub fn compact(profile: &Profile) -> Result<Profile, Error> {
-    let (calls, values) = Calls::of(profile, Take::All)?.into_parts();
+    let calls = Calls::of(profile, Take::All)?;
     let mut strings = Strings::new();
     let header = header(profile, &mut strings);
     let mut compact = Profile::with_header(strings, header);
 
-    let places = functions(&calls, profile, &mut compact);
+    let places = functions(calls.names(), profile, &mut compact);
+    let (calls, values) = calls.into_parts();
     for call in calls {
         let [callee, caller] = [call.callee, call.caller].map(|name| places[name.at()]);
         let start = compact.lines.len();
@@ -47,12 +48,8 @@ fn callee_line(call: Call, caller_line: i64) -> i64 {
     i64::from(call.caller == call.callee && caller_line == 0)
 }
 
-/// Adds a function for every name in the calls, sorted by name. Where each name's function is.
-fn functions(calls: &[Call], profile: &Profile, compact: &mut Profile) -> Vec<u32> {
-    let mut names: Vec<Str> = calls.iter().flat_map(|call| [call.caller, call.callee]).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.sort_unstable_by_key(|&name| profile.strings.bytes(name));
+/// Adds a function for each of these names, in their order. Where each name's function is.
+fn functions(names: &[Str], profile: &Profile, compact: &mut Profile) -> Vec<u32> {
     let mut places = vec![0; profile.strings.len()];
     for (at, &name) in names.iter().enumerate() {
         places[name.at()] = index(at);

@@ -85,15 +85,20 @@ impl Strings {
         self.ends.len()
     }
 
-    /// The place of each of `strings` in byte order, for comparing many of them cheaply: one sort here
-    /// instead of comparing long texts again and again. Indexed by [`Str::at`]; others have rank 0.
-    pub(crate) fn ranks(&self, strings: impl Iterator<Item = Str>) -> Vec<u32> {
-        let mut order: Vec<Str> = strings.collect();
-        order.sort_unstable();
-        order.dedup();
+    /// Each of `strings` once, in byte order.
+    pub(crate) fn sorted(&self, strings: impl Iterator<Item = Str>) -> Vec<Str> {
+        let mut seen = vec![false; self.len()];
+        let mut order: Vec<Str> =
+            strings.filter(|string| !std::mem::replace(&mut seen[string.at()], true)).collect();
         order.sort_unstable_by_key(|&string| self.bytes(string));
+        order
+    }
+
+    /// The place of each of these, which are [`sorted`](Self::sorted), for comparing many of them cheaply: one sort
+    /// instead of comparing long texts again and again. Indexed by [`Str::at`]; others have rank 0.
+    pub(crate) fn ranks(&self, sorted: &[Str]) -> Vec<u32> {
         let mut ranks = vec![0; self.len()];
-        for (rank, string) in order.iter().enumerate() {
+        for (rank, string) in sorted.iter().enumerate() {
             ranks[string.at()] = index(rank);
         }
         ranks
@@ -145,7 +150,9 @@ mod tests {
         let mut strings = Strings::new();
         let all: Vec<Str> =
             [&b"b"[..], b"", b"a", b"\xff", b"ab"].iter().map(|s| strings.intern(s)).collect();
-        let ranks = strings.ranks(all.iter().copied());
+        let sorted = strings.sorted(all.iter().chain(&all).copied());
+        assert_eq!(sorted.len(), all.len());
+        let ranks = strings.ranks(&sorted);
         assert_eq!(all.iter().map(|s| ranks[s.at()]).collect::<Vec<_>>(), [3, 0, 1, 4, 2]);
     }
 }

@@ -179,7 +179,8 @@ fn other_field(field: &Field<'_>) -> Result<(), Error> {
 
 /// Puts the labels of each sample into the order that [`Label`] promises.
 fn order_labels(samples: &mut Samples, texts: &Texts) {
-    let ranks = texts.strings.ranks(samples.labels.iter().map(|label| label.key));
+    let keys = texts.strings.sorted(samples.labels.iter().map(|label| label.key));
+    let ranks = texts.strings.ranks(&keys);
     for span in &samples.label_spans {
         let labels = &mut samples.labels[span.range()];
         labels.sort_by_key(|label| (matches!(label.value(), LabelValue::Number(..)), ranks[label.key.at()]));

@@ -10,6 +10,7 @@
 //! Nodes matter only where both are at one address, since they can then be equal: for these,
 //! [`twins`](super::twins).
 
+use std::cmp::Reverse;
 use std::hash::BuildHasher;
 use std::ops::Range;
 
@@ -45,6 +46,8 @@ pub(crate) struct Calls<'a> {
     sums: Sums,
     /// Which of the values is the weight.
     weight: usize,
+    /// Every name in the calls once, in byte order.
+    names: Vec<Str>,
     /// As the compiler sorts them; those without weight are last, those of zeroes only left out.
     order: Vec<u32>,
     total: i64,
@@ -53,7 +56,14 @@ pub(crate) struct Calls<'a> {
 impl<'a> Calls<'a> {
     pub(crate) fn of(profile: &'a Profile, take: Take) -> Result<Self, Error> {
         if profile.samples.len() == 0 {
-            return Ok(Self { profile, sums: Sums::new(1, 0), weight: 0, order: Vec::new(), total: 0 });
+            return Ok(Self {
+                profile,
+                sums: Sums::new(1, 0),
+                weight: 0,
+                names: Vec::new(),
+                order: Vec::new(),
+                total: 0,
+            });
         }
         let weight = weight_index(profile)?;
         check_weights(profile, weight)?;
@@ -65,27 +75,37 @@ impl<'a> Calls<'a> {
         if start_line == Some(false) {
             return Err(Fault::NoStartLine.into());
         }
-        Self { profile, sums, weight: weight - columns.start, order: Vec::new(), total: 0 }.ordered(weight)
+        Self { profile, sums, weight: weight - columns.start, names: Vec::new(), order: Vec::new(), total: 0 }
+            .ordered(weight)
     }
 
     fn ordered(mut self, sample_type: usize) -> Result<Self, Error> {
         let sums = &self.sums;
         // No edge's sum is negative: where all of them together fit, none has wrapped.
         self.total = i64::try_from(sums.total).map_err(|_| overflow(self.profile, sample_type))?;
-        let names = sums.keys.iter().flat_map(|&key| [sums.call(key).caller, sums.call(key).callee]);
-        let ranks = self.profile.strings.ranks(names);
-        let rank = |name: Str| ranks[name.at()];
-        let mut order: Vec<u32> = (0..sums.keys.len())
+        let valued: Vec<u32> = (0..sums.keys.len())
             .filter(|&at| sums.at(at).iter().any(|&value| value != 0))
             .map(index)
             .collect();
-        order.sort_unstable_by_key(|&at| {
-            let call = sums.call(sums.keys[at as usize]);
-            let weight = sums.at(at as usize)[self.weight];
-            (std::cmp::Reverse(weight), rank(call.caller), rank(call.callee), call.offset)
-        });
-        self.order = order;
+        let call = |at: u32| sums.call(sums.keys[at as usize]);
+        self.names =
+            self.profile.strings.sorted(valued.iter().flat_map(|&at| [call(at).caller, call(at).callee]));
+        let ranks = self.profile.strings.ranks(&self.names);
+        let rank = |name: Str| ranks[name.at()];
+        let entry = |at: u32| {
+            let Call { caller, callee, offset } = call(at);
+            let weight = Reverse(sums.at(at as usize)[self.weight]);
+            Entry { weight, names: [rank(caller), rank(callee)], offset, at }
+        };
+        let mut entries: Vec<Entry> = valued.into_iter().map(entry).collect();
+        entries.sort_unstable();
+        self.order = entries.into_iter().map(|entry| entry.at).collect();
         Ok(self)
+    }
+
+    /// The names of all functions in the calls, in byte order.
+    pub(crate) fn names(&self) -> &[Str] {
+        &self.names
     }
 
     /// Every call with the values that were asked for, in the compiler's order. The last ones may have no
@@ -120,6 +140,16 @@ impl<'a> Calls<'a> {
     }
 }
 
+/// A call with all that it is sorted by.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    weight: Reverse<i64>,
+    /// The ranks of caller and callee.
+    names: [u32; 2],
+    offset: i64,
+    at: u32,
+}
+
 /// The sums, and whether a sample with weight had a start line, if any had weight.
 fn count(profile: &Profile, weight: usize, columns: &Range<usize>) -> (Sums, Option<bool>) {
     let mut sums = Sums::new(columns.len(), weight - columns.start);
@@ -134,8 +164,8 @@ fn count(profile: &Profile, weight: usize, columns: &Range<usize>) -> (Sums, Opt
         }
         let stack = profile.samples.stack(sample);
         let top = &stack[..stack.len().min(2)];
-        if all[weight] != 0 {
-            *start_line.get_or_insert(false) |= top.iter().any(|&at| places.at(at, &mut sums).start_line);
+        if all[weight] != 0 && start_line != Some(true) {
+            start_line = Some(top.iter().any(|&at| places.has_start_line(at, &mut sums)));
         }
         match *top {
             [leaf, caller] => {

@@ -9,53 +9,71 @@ const FEW: usize = 8;
 
 const UNKNOWN: u32 = u32::MAX;
 
+const NONE: u32 = u32::MAX - 1;
+
 /// A node at the address of one location.
 pub(super) type Line = (Str, i64, i64);
 
-/// What a location is to a call.
+/// What a location is to a call. Sixteen bytes: there are many, and they are read all over.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) address: u64,
     /// Its outermost function, as a callee.
     pub(super) name: Str,
-    /// Its sums in `Places::values`, if it has edges of its own.
-    own: Option<u32>,
-    pub(super) start_line: bool,
+    /// Its sums in `Places::values`; `NONE` if it has no edges of its own, `UNKNOWN` before it was asked for.
+    own: u32,
 }
 
 /// The places of a profile, found as they are asked for.
 pub(super) struct Places<'a> {
     profile: &'a Profile,
     width: usize,
-    places: Vec<Option<Place>>,
+    places: Vec<Place>,
+    start_lines: Vec<bool>,
     /// What locations are numbered by as callers.
     sites: Vec<u32>,
     /// The calls from line to line within a location, of each that has any.
     edges: Vec<Span>,
     keys: Vec<u64>,
     values: Vec<i64>,
+    scratch: (Vec<Line>, Vec<(Line, Line)>),
 }
 
 impl<'a> Places<'a> {
     pub(super) fn of(profile: &'a Profile, width: usize) -> Self {
-        let places = vec![None; profile.locations.len()];
-        let sites = vec![UNKNOWN; profile.locations.len()];
-        Self { profile, width, places, sites, edges: Vec::new(), keys: Vec::new(), values: Vec::new() }
+        let count = profile.locations.len();
+        Self {
+            profile,
+            width,
+            places: vec![Place { address: 0, name: Str::EMPTY, own: UNKNOWN }; count],
+            start_lines: vec![false; count],
+            sites: vec![UNKNOWN; count],
+            edges: Vec::new(),
+            keys: Vec::new(),
+            values: Vec::new(),
+            scratch: (Vec::new(), Vec::new()),
+        }
     }
 
     #[inline(always)]
     pub(super) fn at(&mut self, location: u32, sums: &mut Sums) -> Place {
         match self.places[location as usize] {
-            Some(place) => place,
-            None => self.find(location, sums),
+            Place { own: UNKNOWN, .. } => self.find(location, sums),
+            place => place,
         }
+    }
+
+    /// Whether a function of a location has a start line.
+    pub(super) fn has_start_line(&mut self, location: u32, sums: &mut Sums) -> bool {
+        self.at(location, sums);
+        self.start_lines[location as usize]
     }
 
     /// Adds values to the edges that a place has of its own.
     #[inline(always)]
     pub(super) fn add(&mut self, place: Place, values: &[i64]) {
-        if let Some(own) = place.own {
-            let at = own as usize * self.width;
+        if place.own != NONE {
+            let at = place.own as usize * self.width;
             add_each(&mut self.values[at..at + self.width], values);
         }
     }
@@ -83,21 +101,22 @@ impl<'a> Places<'a> {
         let profile = self.profile;
         let location = &profile.locations[at as usize];
         let all = profile.lines_of(location);
-        let own = if all.len() > 1 { self.own_edges(&lines(profile, location), sums) } else { None };
-        let place = Place {
-            address: location.address,
-            name: all.last().map_or(NAMELESS, |it| line(profile, it)).0,
-            own,
-            start_line: all.iter().any(|it| line(profile, it).1 != 0),
-        };
-        self.places[at as usize] = Some(place);
+        self.start_lines[at as usize] = all.iter().any(|it| line(profile, it).1 != 0);
+        let own = if all.len() > 1 { self.own_edges(location, sums) } else { None };
+        let name = all.last().map_or(NAMELESS, |it| line(profile, it)).0;
+        let place = Place { address: location.address, name, own: own.unwrap_or(NONE) };
+        self.places[at as usize] = place;
         place
     }
 
-    /// Makes room for the sums of these lines' edges, if there are any.
-    fn own_edges(&mut self, lines: &[Line], sums: &mut Sums) -> Option<u32> {
+    /// Makes room for the sums of a location's own edges, if there are any.
+    fn own_edges(&mut self, location: &Location, sums: &mut Sums) -> Option<u32> {
         let start = self.keys.len();
-        for (caller, callee) in own_edges(lines) {
+        let (lines, own) = &mut self.scratch;
+        lines.clear();
+        lines.extend(lines_of(self.profile, location));
+        own_edges(lines, own);
+        for &(caller, callee) in &*own {
             let site = site(caller, sums);
             self.keys.push(sums_key(site, callee.0));
         }
@@ -119,8 +138,8 @@ fn line(profile: &Profile, line: &crate::profile::Line) -> Line {
 }
 
 /// A location's lines, the outermost first.
-pub(super) fn lines(profile: &Profile, location: &Location) -> Vec<Line> {
-    profile.lines_of(location).iter().rev().map(|it| line(profile, it)).collect()
+pub(super) fn lines_of(profile: &Profile, location: &Location) -> impl Iterator<Item = Line> {
+    profile.lines_of(location).iter().rev().map(|it| line(profile, it))
 }
 
 /// Where a line calls from.
@@ -129,19 +148,19 @@ pub(super) fn site((name, start_line, line): Line, sums: &mut Sums) -> u32 {
 }
 
 /// The edges from line to line of a location: each once, none from a node to itself.
-pub(super) fn own_edges(lines: &[Line]) -> Vec<(Line, Line)> {
+pub(super) fn own_edges(lines: &[Line], edges: &mut Vec<(Line, Line)>) {
+    edges.clear();
     let pairs = lines.iter().zip(lines.iter().skip(1)).map(|(&from, &to)| (from, to));
-    let mut edges: Vec<(Line, Line)> = Vec::new();
+    let pairs = pairs.filter(|(from, to)| from != to);
     if lines.len() > FEW {
-        edges.extend(pairs.filter(|(from, to)| from != to));
+        edges.extend(pairs);
         edges.sort_unstable();
         edges.dedup();
-        return edges;
+        return;
     }
-    for pair in pairs.filter(|(from, to)| from != to) {
+    for pair in pairs {
         if !edges.contains(&pair) {
             edges.push(pair);
         }
     }
-    edges
 }

@@ -3,7 +3,7 @@
 //! other, counts once a sample. So these pairs are added up first, and their edges found once a pair.
 
 use super::calls::{Sums, add_each, sums_key};
-use super::places::{Line, NAMELESS, lines, own_edges, site};
+use super::places::{Line, NAMELESS, lines_of, own_edges, site};
 use crate::index::Numbers;
 use crate::profile::Profile;
 
@@ -91,9 +91,10 @@ impl<'a> Twins<'a> {
 
 impl Twin {
     fn of(profile: &Profile, at: u32, nodes: &mut Numbers<Line>, edges: &mut Numbers<(u32, u32)>) -> Self {
-        let lines = lines(profile, &profile.locations[at as usize]);
+        let lines: Vec<Line> = lines_of(profile, &profile.locations[at as usize]).collect();
         let mut number = |line: Line| nodes.of(line) as u32;
-        let own = own_edges(&lines);
+        let mut own = Vec::new();
+        own_edges(&lines, &mut own);
         let mut own: Vec<u32> =
             own.into_iter().map(|(from, to)| edges.of((number(from), number(to))) as u32).collect();
         own.sort_unstable();

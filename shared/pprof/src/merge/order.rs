@@ -31,7 +31,7 @@ impl Order {
             LabelValue::Text(text) => [label.key, text],
             LabelValue::Number(_, unit) => [label.key, unit.unwrap_or(Str::EMPTY)],
         });
-        Self { ranks: strings.ranks(texts) }
+        Self { ranks: strings.ranks(&strings.sorted(texts)) }
     }
 
     /// The order of two samples.
