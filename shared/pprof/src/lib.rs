@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod ahead;
 pub mod check;
 mod compact;
 mod decode;
@@ -22,6 +23,7 @@ mod scan;
 mod strings;
 mod wire;
 
+pub use ahead::read_ahead;
 pub use compact::compact;
 pub use edges::{Edge, Edges, Identity};
 pub use error::{Error, ErrorKind};

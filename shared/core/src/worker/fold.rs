@@ -1,8 +1,9 @@
 //! The part of a merge that only computes: read the uploads, add them to the base, prune, and keep within the limits.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use autopgo_pprof::{Accumulator, Profile, compact, compatible};
+use autopgo_pprof::{Accumulator, Profile, compact, compatible, read_ahead};
 use bytes::Bytes;
 
 use crate::app::App;
@@ -17,6 +18,9 @@ use crate::upload;
 
 /// How many bytes of unpacked uploads are held beside the base; what comes after them waits for the next write.
 const UNPACKED: usize = 256 << 20;
+
+/// The most bytes that an upload may unpack to that is read while others are.
+const SMALL: u64 = 4 << 20;
 
 /// How uploads are folded into a base.
 pub(super) struct Fold {
@@ -68,25 +72,30 @@ impl Fold {
     ///
     /// # Errors
     /// `TooLarge` if the base by itself is over its limits, even when compacted.
-    pub(super) fn run(&self, base: Option<Old>, uploads: Vec<(Id, Bytes)>) -> Result<Folded> {
+    pub(super) fn run(&self, base: Option<Old>, uploads: &[(Id, Bytes)]) -> Result<Folded> {
         let (mut base, bytes) = base.map_or((None, None), |old| (Some(old.profile), Some(old.bytes)));
         let (mut merged, mut rejected, mut left) = (Vec::new(), Vec::new(), Vec::new());
         let mut usable = Vec::with_capacity(uploads.len());
         let mut unpacked = 0;
-        let mut uploads = uploads.into_iter();
-        for (id, bytes) in uploads.by_ref() {
-            match self.usable(&bytes) {
+        let mut waiting = uploads.iter();
+        let small = self.small();
+        let read = |(_, bytes): &(Id, Bytes)| self.usable(bytes, &small);
+        read_ahead(uploads, read, |upload| {
+            let Some((id, bytes)) = waiting.next() else { return ControlFlow::Break(()) };
+            let upload = match upload {
+                Err(error) if error.kind() == Kind::TooLarge => self.usable(bytes, &self.limits),
+                upload => upload,
+            };
+            match upload {
                 Ok(upload) => {
                     unpacked += upload.heap_bytes();
-                    usable.push((id, upload));
+                    usable.push((id.clone(), upload));
                 }
-                Err(error) => rejected.push((id, Reason { message: error.what().to_owned() })),
+                Err(error) => rejected.push((id.clone(), Reason { message: error.what().to_owned() })),
             }
-            if unpacked > UNPACKED {
-                break;
-            }
-        }
-        left.extend(uploads.map(|(id, _)| id));
+            if unpacked > UNPACKED { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        left.extend(waiting.map(|(id, _)| id.clone()));
 
         let verdicts = self.verdicts(base.as_ref(), &usable);
         let mut parts: Vec<Option<Profile>> = Vec::with_capacity(usable.len());
@@ -203,9 +212,15 @@ impl Fold {
         })
     }
 
+    /// The limits of what is read beside other uploads; what is larger is read by itself, so that many large ones do
+    /// not take their memory all at once.
+    fn small(&self) -> Limits {
+        Limits { upload_raw_bytes: self.limits.upload_raw_bytes.min(SMALL), ..Limits::clone(&self.limits) }
+    }
+
     /// Reads an upload and applies an upload's own checks: a Go server stages anything.
-    fn usable(&self, bytes: &[u8]) -> Result<Profile> {
-        let mut upload = upload::parse(bytes, &self.limits)?;
+    fn usable(&self, bytes: &[u8], limits: &Limits) -> Result<Profile> {
+        let mut upload = upload::parse(bytes, limits)?;
         ledger::strip(&mut upload);
         if self.compact {
             // Prune cuts frames at the leaf, which compaction would not have kept: so it goes first.

@@ -174,7 +174,7 @@ impl Worker {
             rules: Arc::clone(&self.options.rules),
             compact: self.options.compact,
         };
-        self.host.compute(move || fold.run(base, uploads)).await
+        self.host.compute(move || fold.run(base, &uploads)).await
     }
 
     /// Says that uploads are in the base, so that their staged objects go. The bus is a hint: from the first event on
