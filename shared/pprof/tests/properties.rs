@@ -24,26 +24,6 @@ fn merged(profiles: &[Profile]) -> Profile {
     merge(&profiles.iter().collect::<Vec<_>>()).unwrap()
 }
 
-/// That both have equal samples, tables and header, in whatever order: merged with the other, a profile has
-/// twice of everything that it has, as it has when merged with itself.
-fn same_content(a: &Profile, b: &Profile) -> Result<(), TestCaseError> {
-    for (one, other) in [(a, b), (b, a)] {
-        let [mixed, doubled] = [other, one].map(|second| merge(&[one, second]).unwrap());
-        prop_assert_eq!(mixed.encode(), doubled.encode());
-        let counts = |it: &Profile| {
-            (
-                it.sample_count(),
-                it.location_count(),
-                it.function_count(),
-                it.mapping_count(),
-                it.string_count(),
-            )
-        };
-        prop_assert_eq!(counts(one), counts(other));
-    }
-    Ok(())
-}
-
 fn preprofile(profile: &Profile) -> Vec<u8> {
     Edges::of(profile).unwrap().preprofile()
 }
@@ -75,25 +55,6 @@ proptest! {
     fn merging_is_the_naive_merge(models in vec(model(Kind::Any), 1..4)) {
         let expected = naive::merge::merge(&models);
         prop_assert_eq!(merged(&profiles(&models)).encode(), wire::write(&expected));
-    }
-
-    #[test]
-    fn what_is_accumulated_is_what_is_merged(models in vec(model(Kind::Any), 1..4)) {
-        let profiles = profiles(&models);
-        let (base, uploads) = profiles.split_first().unwrap();
-        let mut sum = Accumulator::new(base.clone());
-        uploads.iter().for_each(|upload| sum.add(upload).unwrap());
-        same_content(&merged(&profiles), &sum.finish())?;
-
-        // Step by step, written and read in between.
-        let mut step = Accumulator::new(base.clone()).finish();
-        for upload in uploads {
-            let mut sum = Accumulator::new(step);
-            sum.add(upload).unwrap();
-            step = Profile::decode(&sum.finish().encode(), &Limits::default()).unwrap();
-        }
-        let steps = uploads.iter().fold(merged(&profiles[..1]), |base, upload| merged(&[base, upload.clone()]));
-        same_content(&steps, &step)?;
     }
 
     #[test]

@@ -5,18 +5,21 @@
 
 #[path = "proto/book.rs"]
 mod book;
+#[path = "proto/every_byte.rs"]
+mod every_byte;
 #[allow(dead_code, reason = "what only the properties use")]
 mod naive;
+mod recorded;
 
 use std::io::Read;
-use std::path::PathBuf;
 
 use autopgo_pprof::proto::{self, Message};
-use autopgo_pprof::{Accumulator, ErrorKind, Limits, Profile, compatible};
-use book::{adds_up, same, totals};
+use autopgo_pprof::{Accumulator, ErrorKind, Limits, Profile, compatible, merge};
+use book::{adds_up, difference, same, totals};
 use flate2::read::MultiGzDecoder;
 use naive::random::{Kind, model};
 use naive::wire;
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 fn message(raw: &[u8]) -> proto::Profile {
@@ -51,23 +54,18 @@ fn accumulates_the_sums(base: &[u8], upload: &[u8]) {
     adds_up(&inputs, &found);
 }
 
+fn merged<'a>(profiles: impl IntoIterator<Item = &'a Profile>) -> Profile {
+    merge(&profiles.into_iter().collect::<Vec<_>>()).unwrap()
+}
+
 /// Every real profile that is a protobuf, inflated.
 fn fixtures() -> Vec<(String, Vec<u8>)> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/profiles");
-    let mut paths: Vec<PathBuf> = [root.clone(), root.join("hello-app")]
-        .iter()
-        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|it| it == "pgo" || it == "pprof"))
-        .collect();
-    paths.sort();
-    assert_eq!(paths.len(), 21, "{paths:?}");
-    let inflated = |path: PathBuf| {
+    let inflated = |file: Vec<u8>| {
         let mut raw = Vec::new();
-        MultiGzDecoder::new(&std::fs::read(&path).unwrap()[..]).read_to_end(&mut raw).unwrap();
-        (path.file_name().unwrap().to_string_lossy().into_owned(), raw)
+        MultiGzDecoder::new(&file[..]).read_to_end(&mut raw).unwrap();
+        raw
     };
-    paths.into_iter().map(inflated).collect()
+    recorded::protobufs().into_iter().map(|(name, file)| (name, inflated(file))).collect()
 }
 
 #[test]
@@ -107,6 +105,25 @@ proptest! {
         reads_and_writes_the_same(&wire::write_careless(&model));
         // The two ways of writing say the same.
         same(&message(&wire::write(&model)), &message(&wire::write_careless(&model)));
+    }
+
+    #[test]
+    fn what_is_accumulated_is_what_is_merged(models in vec(model(Kind::Any), 1..4)) {
+        let profiles: Vec<Profile> = models.iter().map(|model| decode(&wire::write(model))).collect();
+        let (base, uploads) = profiles.split_first().unwrap();
+        let mut sum = Accumulator::new(base.clone());
+        uploads.iter().for_each(|upload| sum.add(upload).unwrap());
+        prop_assert_eq!(difference(&merged(&profiles).encode(), &sum.finish().encode()), None);
+
+        // Step by step, written and read in between.
+        let mut step = Accumulator::new(base.clone()).finish();
+        for upload in uploads {
+            let mut sum = Accumulator::new(step);
+            sum.add(upload).unwrap();
+            step = decode(&sum.finish().encode());
+        }
+        let steps = uploads.iter().fold(merged([base]), |base, upload| merged([&base, upload]));
+        prop_assert_eq!(difference(&steps.encode(), &step.encode()), None);
     }
 
     #[test]

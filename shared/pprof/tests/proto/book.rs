@@ -1,31 +1,18 @@
-//! Messages of `prost` with their texts and ids resolved, and added up: a second way to read and to merge, which
-//! shares no code with the engine's. The fuzz targets use it too.
+//! Messages of `prost` with their texts and ids resolved, compared and added up: a second way to read and to merge,
+//! which shares no code with the engine's. The fuzz targets and the benchmarks use it too.
+
+mod content;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use autopgo_pprof::proto;
+pub(crate) use content::difference;
 
 /// That both messages say the same: the header, every table in its order, every sample in its order.
 pub(crate) fn same(one: &proto::Profile, other: &proto::Profile) {
     let (a, b) = (Book::of(one), Book::of(other));
-    let kinds = |book: &Book<'_>| -> Vec<_> {
-        let period_type = book.message.period_type.unwrap_or_default();
-        book.message
-            .sample_type
-            .iter()
-            .chain([&period_type])
-            .map(|it| book.kind(it).map(<[u8]>::to_vec))
-            .collect()
-    };
-    assert_eq!(kinds(&a), kinds(&b), "sample and period types");
-    let numbers = |it: &proto::Profile| [it.time_nanos, it.duration_nanos, it.period];
-    assert_eq!(numbers(one), numbers(other), "time, duration, period");
-    let texts = |book: &Book<'_>| -> Vec<Vec<u8>> {
-        let &proto::Profile { drop_frames, keep_frames, default_sample_type, doc_url, .. } = book.message;
-        let single = [drop_frames, keep_frames, default_sample_type, doc_url];
-        single.iter().chain(&book.message.comment).map(|&at| book.text(at).to_vec()).collect()
-    };
-    assert_eq!(texts(&a), texts(&b), "the header's texts");
+    assert_eq!(a.header(), b.header());
 
     let all = |it: &proto::Profile| [it.mapping.len(), it.function.len(), it.location.len(), it.sample.len()];
     assert_eq!(all(one), all(other), "entries of mappings, functions, locations, samples");
@@ -71,42 +58,70 @@ struct Book<'a> {
     places: HashMap<u64, Place<'a>>,
 }
 
-/// A location and all that it says.
+/// All of a message but its tables and samples.
 #[derive(Debug, PartialEq)]
+struct Header<'a> {
+    sample_types: Vec<[Text<'a>; 2]>,
+    period_type: [Text<'a>; 2],
+    period: i64,
+    time_nanos: i64,
+    duration_nanos: i64,
+    drop_frames: Text<'a>,
+    keep_frames: Text<'a>,
+    default_sample_type: Text<'a>,
+    doc_url: Text<'a>,
+    comments: Vec<Text<'a>>,
+}
+
+/// A location and all that it says.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place<'a> {
     address: u64,
     folded: bool,
     mapping: Option<MappingText<'a>>,
     /// Function, line and column.
-    lines: Vec<(FunctionText<'a>, i64, i64)>,
+    lines: Vec<(Option<FunctionText<'a>>, i64, i64)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct FunctionText<'a> {
-    name: &'a [u8],
-    system_name: &'a [u8],
-    filename: &'a [u8],
+    name: Text<'a>,
+    system_name: Text<'a>,
+    filename: Text<'a>,
     start_line: i64,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct MappingText<'a> {
     range: [u64; 2],
     offset: u64,
-    filename: &'a [u8],
-    build_id: &'a [u8],
+    filename: Text<'a>,
+    build_id: Text<'a>,
     has: [bool; 4],
 }
 
 /// A text, or a number and its unit.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum LabelText<'a> {
-    Text(&'a [u8]),
-    Number(i64, &'a [u8]),
+    Text(Text<'a>),
+    Number(i64, Text<'a>),
 }
 
 /// All values of a key, in their order; texts and numbers apart, as google/pprof has them.
-type Labels<'a> = BTreeMap<(bool, &'a [u8]), Vec<LabelText<'a>>>;
+type Labels<'a> = BTreeMap<(bool, Text<'a>), Vec<LabelText<'a>>>;
+
+/// An entry of the string table; none where there is no such entry.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Text<'a>(Option<&'a [u8]>);
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(bytes) => write!(f, "\"{}\"", bytes.escape_ascii()),
+            None => f.write_str("no text"),
+        }
+    }
+}
 
 impl<'a> Book<'a> {
     fn of(message: &'a proto::Profile) -> Self {
@@ -117,18 +132,32 @@ impl<'a> Book<'a> {
         book
     }
 
-    fn text(&self, at: i64) -> &'a [u8] {
-        &self.message.string_table[usize::try_from(at).unwrap()]
+    fn text(&self, at: i64) -> Text<'a> {
+        let text = usize::try_from(at).ok().and_then(|at| self.message.string_table.get(at));
+        Text(text.map(Vec::as_slice))
     }
 
-    fn kind(&self, kind: &proto::ValueType) -> [&'a [u8]; 2] {
-        [kind.r#type, kind.unit].map(|at| self.text(at))
+    fn header(&self) -> Header<'a> {
+        let kind = |kind: &proto::ValueType| [kind.r#type, kind.unit].map(|at| self.text(at));
+        let it = self.message;
+        Header {
+            sample_types: it.sample_type.iter().map(kind).collect(),
+            period_type: kind(&it.period_type.unwrap_or_default()),
+            period: it.period,
+            time_nanos: it.time_nanos,
+            duration_nanos: it.duration_nanos,
+            drop_frames: self.text(it.drop_frames),
+            keep_frames: self.text(it.keep_frames),
+            default_sample_type: self.text(it.default_sample_type),
+            doc_url: self.text(it.doc_url),
+            comments: it.comment.iter().map(|&at| self.text(at)).collect(),
+        }
     }
 
     fn place(&self, location: &proto::Location) -> Place<'a> {
         let line = |line: &proto::Line| {
-            let function = self.functions[&line.function_id];
-            (self.function(function), line.line, line.column)
+            let function = self.functions.get(&line.function_id).map(|function| self.function(function));
+            (function, line.line, line.column)
         };
         Place {
             address: location.address,
@@ -188,11 +217,11 @@ struct Sums<'a> {
 #[derive(PartialEq, Eq, Hash)]
 struct PlaceKey<'a> {
     /// Pages, offset, and build id or else file.
-    mapping: Option<(u64, u64, &'a [u8])>,
+    mapping: Option<(u64, u64, Text<'a>)>,
     /// From the mapping's start.
     address: u64,
     folded: bool,
-    lines: Vec<(FunctionText<'a>, i64)>,
+    lines: Vec<(Option<FunctionText<'a>>, i64)>,
     /// Of the columns only the last counts.
     column: Option<i64>,
 }
@@ -201,7 +230,7 @@ impl<'a> PlaceKey<'a> {
     fn of(place: &Place<'a>) -> Self {
         let mapping = |it: &MappingText<'a>| {
             let [start, limit] = it.range;
-            let name = if it.build_id.is_empty() { it.filename } else { it.build_id };
+            let name = if it.build_id == Text(Some(b"")) { it.filename } else { it.build_id };
             (limit.wrapping_sub(start).wrapping_add(0xfff) / 0x1000, it.offset, name)
         };
         let start = place.mapping.as_ref().map_or(0, |mapping| mapping.range[0]);
