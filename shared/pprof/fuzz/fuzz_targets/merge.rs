@@ -3,7 +3,7 @@
 #![no_main]
 
 use autopgo_pprof::{Accumulator, ErrorKind, Profile, compatible, merge};
-use autopgo_pprof_fuzz::{added_up, decode, encode, mutate, parse};
+use autopgo_pprof_fuzz::{added_up, decode, encode, mutate, parse, same_content};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 fuzz_target!(|data: &[u8]| {
@@ -63,16 +63,4 @@ fn split(data: &[u8]) -> Option<(&[u8], &[u8])> {
 fn merged(first: &Profile, second: Option<&Profile>) -> Profile {
     let profiles: Vec<&Profile> = [first].into_iter().chain(second).collect();
     merge(&profiles).expect("compatible profiles can be merged")
-}
-
-/// That both have equal samples, tables and header, in whatever order: merged with the other, a profile has
-/// twice of everything that it has, as it has when merged with itself.
-fn same_content(a: &Profile, b: &Profile) {
-    let counts = |it: &Profile| {
-        [it.sample_count(), it.location_count(), it.function_count(), it.mapping_count(), it.string_count()]
-    };
-    assert_eq!(counts(a), counts(b));
-    for (one, other) in [(a, b), (b, a)] {
-        assert!(merged(one, Some(other)).encode() == merged(one, Some(one)).encode(), "the same content");
-    }
 }

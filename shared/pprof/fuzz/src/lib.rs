@@ -96,6 +96,11 @@ pub fn added_up(base: &[u8], upload: &[u8]) -> Profile {
     sum
 }
 
+/// That both have the same header, tables and samples, in whatever order.
+pub fn same_content(one: &Profile, other: &Profile) {
+    assert_eq!(book::difference(&encode(one), &encode(other)), None);
+}
+
 /// Whether no label is without a value. A text or unit that is empty is one to google/pprof when it reads it,
 /// but is not written, so that the label is dropped the next time.
 #[must_use]
