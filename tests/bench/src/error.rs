@@ -22,7 +22,7 @@ pub(crate) enum Error {
     #[error("{what}: there is nothing to compare with, the reference took none")]
     Nothing { what: String },
     #[error("{row}: the results differ from the reference's ({how}): their times say nothing")]
-    Differ { row: String, how: &'static str },
+    Differ { row: String, how: String },
     #[error("the hostile profile does not fit into its own limit of {limit} bytes: it takes {found}")]
     TooLarge { found: usize, limit: u64 },
     #[error("no row has {wanted:?} in its name; there are: {names}")]

@@ -1,5 +1,8 @@
 //! The rows: what is measured, on which inputs, against which targets. A file is a kind of work.
 
+#[allow(dead_code, reason = "what only the engine's own tests use")]
+#[path = "../../../shared/pprof/tests/proto/book.rs"]
+mod book;
 mod chain;
 mod compact;
 mod fold;
@@ -96,18 +99,33 @@ fn raw(path: &Path) -> Result<Vec<u8>, Error> {
     gzip::inflate(&read(path)?, RAW_BYTES).map_err(Error::profile(what))
 }
 
-/// Whether two profiles have equal samples, tables and headers, in whatever order: merged with the other, each has
-/// twice of all that it has, as it has when merged with itself.
-fn same_content(a: &Path, b: &Path) -> Result<bool, Error> {
-    let parse = |path: &Path| {
-        let what = format!("reading {}", path.display());
-        Profile::parse(&read(path)?, &Limits::default()).map_err(Error::profile(what))
+/// Checks both results of adding uploads, all the same, to a base. Go's worker puts the upload first, which decides what
+/// is the first mapping: Go's result is to be that merge byte for byte. Ours puts the base first, and is to have all
+/// that the merge in that order has, though in its own.
+fn check_sums(
+    row: &str,
+    uploads: usize,
+    [upload, base]: &[PathBuf; 2],
+    go: &Path,
+    ours: &Path,
+) -> Result<(), Error> {
+    let [upload, base] = [parse(upload)?, parse(base)?];
+    let merged = |profiles: &[&Profile]| {
+        merge(profiles).map(|it| it.encode()).map_err(Error::profile("merging the inputs"))
     };
-    let both = |a: &Profile, b: &Profile| {
-        merge(&[a, b]).map(|it| it.encode()).map_err(Error::profile("comparing two results"))
+    let upload_first = merged(&[&vec![&upload; uploads][..], &[&base]].concat())?;
+    let base_first = merged(&[&[&base], &vec![&upload; uploads][..]].concat())?;
+    let how = if raw(go)? == upload_first {
+        book::difference(&base_first, &raw(ours)?)
+    } else {
+        Some("Go's is not the merge of the inputs".to_owned())
     };
-    let (a, b) = (parse(a)?, parse(b)?);
-    Ok(both(&a, &b)? == both(&a, &a)? && both(&b, &a)? == both(&b, &b)?)
+    how.map_or(Ok(()), |how| Err(Error::Differ { row: row.to_owned(), how }))
+}
+
+fn parse(path: &Path) -> Result<Profile, Error> {
+    let what = format!("reading {}", path.display());
+    Profile::parse(&read(path)?, &Limits::default()).map_err(Error::profile(what))
 }
 
 /// Writes what is in a gzip file into another, for the floor to deflate again.
@@ -126,5 +144,25 @@ mod tests {
             assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{name}");
         }
         assert_eq!(names.first().map(String::as_str), Some("fold/rclone"));
+    }
+
+    #[test]
+    fn sums_are_checked_in_the_order_of_either_side() {
+        let folder = tempfile::tempdir().unwrap();
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/profiles/hello-app");
+        let inputs = ["a-1.pprof", "b-1.pprof"].map(|name| fixtures.join(name));
+        let [upload, base] = inputs.each_ref().map(|path| parse(path).unwrap());
+        let file = |name: &str, profile: Result<Profile, _>| {
+            let path = folder.path().join(name);
+            fs::write(&path, profile.unwrap().write()).unwrap();
+            path
+        };
+        let upload_first = file("upload first", merge(&[&upload, &upload, &base]));
+        let base_first = file("base first", merge(&[&base, &upload, &upload]));
+        let check = |uploads, go, ours| check_sums("row", uploads, &inputs, go, ours).map_err(|_| "differ");
+        assert_eq!(check(2, &upload_first, &base_first), Ok(()));
+        assert_eq!(check(1, &upload_first, &base_first), Err("differ"));
+        assert_eq!(check(2, &base_first, &base_first), Err("differ"));
+        assert_eq!(check(2, &upload_first, &upload_first), Err("differ"));
     }
 }

@@ -4,14 +4,14 @@
 use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 
-use autopgo_pprof::{Edges, Limits, Profile};
+use autopgo_pprof::Edges;
 
 use crate::contest::Contest;
 use crate::error::Error;
 use crate::job::Way;
 use crate::program::Words;
 use crate::row::fold::SIZE;
-use crate::row::{Bench, read, same_content, size, unpack};
+use crate::row::{Bench, check_sums, parse, size, unpack};
 use crate::table::Line;
 use crate::target::Target;
 
@@ -63,7 +63,7 @@ pub(super) fn measure(bench: &Bench, chains: &[&Chain]) -> Result<Vec<Line>, Err
 
     let mut lines = Vec::new();
     for ((chain, ready), (ours, our_idle, floor)) in chains.iter().zip(&ready).zip(places) {
-        chain.compare(&go_out, &ready.out)?;
+        chain.compare(&inputs, &go_out, &ready.out)?;
         let (row, time) = (chain.row, scores.of(ours).time);
         // Of a compacted base Go's size is no measure: its target is the time.
         let size_target = if chain.compact { Target::None } else { SIZE };
@@ -118,14 +118,14 @@ impl Chain {
         way.words(Words::new("fold")).and("--out").and(out).and(upload).and(base)
     }
 
-    /// Whether ours ended where Go did: the same bytes, or when compacted the same to the compiler.
-    fn compare(&self, go: &Path, ours: &Path) -> Result<(), Error> {
-        let (same, how) = if self.compact {
-            (edges(go)?.identity() == edges(ours)?.identity(), "the compiler's edges")
-        } else {
-            (same_content(go, ours)?, "what is in the profiles")
-        };
-        if same { Ok(()) } else { Err(Error::Differ { row: self.row.to_owned(), how }) }
+    /// Whether ours ended where Go did: with the same content, or when compacted the same to the compiler.
+    fn compare(&self, inputs: &[PathBuf; 2], go: &Path, ours: &Path) -> Result<(), Error> {
+        if !self.compact {
+            return check_sums(self.row, UPLOADS, inputs, go, ours);
+        }
+        let same = edges(go)?.identity() == edges(ours)?.identity();
+        let differ = || Error::Differ { row: self.row.to_owned(), how: "the compiler's edges".to_owned() };
+        if same { Ok(()) } else { Err(differ()) }
     }
 }
 
@@ -139,7 +139,5 @@ impl Way {
 
 /// What the compiler sees in a profile.
 pub(super) fn edges(path: &Path) -> Result<Edges, Error> {
-    let profile = Profile::parse(&read(path)?, &Limits::default());
-    let edges = profile.and_then(|profile| Edges::of(&profile));
-    edges.map_err(Error::profile(format!("counting the edges of {}", path.display())))
+    Edges::of(&parse(path)?).map_err(Error::profile(format!("counting the edges of {}", path.display())))
 }

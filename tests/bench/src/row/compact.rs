@@ -22,7 +22,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Line>, Error> {
     let scores = contest.run()?;
 
     if edges(&input)?.identity() != edges(&out)?.identity() {
-        return Err(Error::Differ { row: ROW.to_owned(), how: "the compiler's edges" });
+        return Err(Error::Differ { row: ROW.to_owned(), how: "the compiler's edges".to_owned() });
     }
     let time = |place| scores.of(place).time;
     Ok(vec![
