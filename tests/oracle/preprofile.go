@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -45,10 +46,11 @@ func edges(text []byte) int {
 }
 
 // preprofileTool asks the go command for the tool's path, once: it builds the
-// tool first where the distribution does not ship it.
+// tool first where the distribution does not ship it. The command is the tests'
+// own where they name one, which may be on no PATH.
 var preprofileTool = sync.OnceValues(func() (string, error) {
 	var stderr bytes.Buffer
-	cmd := exec.Command("go", "tool", "-n", "preprofile")
+	cmd := exec.Command(cmp.Or(os.Getenv("AUTOPGO_TEST_GO"), "go"), "tool", "-n", "preprofile")
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
