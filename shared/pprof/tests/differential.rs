@@ -1,5 +1,5 @@
-//! The engine beside google/pprof and `go tool preprofile` themselves, on random profiles: one process of
-//! tests/oracle answers for them (its README has the framing). Needs a Go toolchain, so it is asked for:
+//! The engine beside google/pprof and `go tool preprofile` themselves: on random profiles here, on the recorded ones in
+//! differential/fixtures.rs. Needs a Go toolchain, so it is asked for:
 //! `cargo test -p autopgo-pprof --features differential --test differential`.
 
 #![allow(
@@ -9,15 +9,21 @@
     reason = "a test says what it expected by panicking"
 )]
 
+#[allow(dead_code, reason = "what only the messages' own tests use")]
+#[path = "proto/book.rs"]
+mod book;
+#[path = "differential/fixtures.rs"]
+mod fixtures;
 #[allow(dead_code, reason = "what only the properties use")]
 mod naive;
+#[path = "differential/oracle.rs"]
+mod oracle;
+mod recorded;
 
-use std::io::{Read, Write};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
+use crate::book::difference;
 use crate::naive::random::{Kind, model};
 use crate::naive::wire;
+use crate::oracle::Oracle;
 use autopgo_pprof::{Accumulator, Edges, ErrorKind, Limits, Profile, compact, merge, prune};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -25,53 +31,12 @@ use proptest::sample::{Index, select};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use regex::Regex;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const ROUNDS: usize = 3000;
 /// The real tool is a process for each answer, so it is asked less often.
 const ROUNDS_PER_PREPROFILE: usize = 20;
 const PATTERNS: [&str; 8] = ["^main", "f$", "http", "conn", r"^http\.$", r"\[", "nobody", "."];
-
-/// A running `oracle diff`.
-struct Oracle(Child);
-
-impl Oracle {
-    fn start() -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracle");
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle");
-        let go = std::env::var("AUTOPGO_TEST_GO").unwrap_or_else(|_| "go".to_owned());
-        let built =
-            Command::new(go).args(["build", "-o"]).arg(&program).arg(".").current_dir(folder).status();
-        assert!(built.expect("a Go toolchain").success(), "go build failed");
-        let oracle = Command::new(program).arg("diff").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        Self(oracle.unwrap())
-    }
-
-    fn ask(&mut self, request: &Value, profiles: &[Vec<u8>]) -> Result<Vec<u8>, String> {
-        let length = |bytes: &[u8]| (bytes.len() as u32).to_le_bytes();
-        let mut message = (profiles.len() as u32 + 1).to_le_bytes().to_vec();
-        for frame in [request.to_string().into_bytes()].iter().chain(profiles) {
-            message.extend(length(frame));
-            message.extend(frame);
-        }
-        self.0.stdin.as_mut().unwrap().write_all(&message).unwrap();
-        let answers = self.0.stdout.as_mut().unwrap();
-        let mut length = [0; 4];
-        answers.read_exact(&mut length).unwrap();
-        let mut answer = vec![0; u32::from_le_bytes(length) as usize];
-        answers.read_exact(&mut answer).unwrap();
-        let content = answer.split_off(1);
-        if answer == b"+" { Ok(content) } else { Err(String::from_utf8_lossy(&content).into_owned()) }
-    }
-}
-
-impl Drop for Oracle {
-    fn drop(&mut self) {
-        // Its input ends, and so does it.
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
-    }
-}
 
 fn decode(raw: &[u8]) -> Result<Profile, autopgo_pprof::Error> {
     Profile::decode(raw, &Limits::default())
@@ -103,6 +68,7 @@ fn google_pprof_answers_alike() {
         let mut sum = Accumulator::new(profiles[0].clone());
         profiles[1..].iter().for_each(|profile| sum.add(profile).unwrap());
         let (ours, theirs) = (sum.finish().encode(), merged.encode());
+        assert_eq!(difference(&theirs, &ours), None, "accumulation of {models:?}");
         let both = [[&theirs, &ours], [&theirs, &theirs]]
             .map(|pair| oracle.ask(&json!({ "steps": steps }), &pair.map(Clone::clone)).unwrap());
         assert_eq!(both[0], both[1], "accumulation of {models:?}");
