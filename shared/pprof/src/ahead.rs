@@ -1,50 +1,49 @@
-//! Many profiles at once: to read one takes longer than to add it to a sum, and nothing of it waits for another.
+//! Profiles that are read by other threads: to read one takes longer than to add it to a sum, and nothing of it waits
+//! for another.
 
-use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, Builder, Scope};
 
 /// The most threads that read ahead: beyond, adding is what takes the time.
 const MOST: usize = 8;
 
-/// Gives `take` what `read` makes of each input, in their order, until it breaks. With several cores and inputs, other
-/// threads read ahead: at any time no more than three results for each core are being made or wait to be taken.
+/// Gives `take` what `read` makes of each input, in their order. With several cores and inputs other threads read ahead, from
+/// the start, so that `take` may do something else first: at any time no more than two results for each core are being made
+/// or wait to be taken.
 ///
 /// ```
 /// use autopgo_pprof::{Accumulator, Limits, Profile, read_ahead};
-/// use std::ops::ControlFlow;
 ///
+/// let base = Profile::empty_cpu();
 /// let uploads = [Profile::empty_cpu().write(), Profile::empty_cpu().write(), b"no profile".to_vec()];
-/// let (mut sum, mut refused) = (Accumulator::new(Profile::empty_cpu()), 0);
-/// read_ahead(&uploads, |bytes| Profile::parse(bytes, &Limits::default()), |upload| {
-///     refused += usize::from(upload.and_then(|upload| sum.add(&upload)).is_err());
-///     ControlFlow::Continue(())
+/// let read = |bytes: &Vec<u8>| Profile::parse(bytes, &Limits::default());
+/// let refused = read_ahead(&uploads, read, |uploads| {
+///     let mut sum = Accumulator::new(base);
+///     uploads.filter_map(|upload| upload.and_then(|upload| sum.add(&upload)).err()).count()
 /// });
 /// assert_eq!(refused, 1);
 /// ```
-pub fn read_ahead<I: Sync, R: Send>(
+pub fn read_ahead<I: Sync, R: Send, T>(
     inputs: &[I],
     read: impl Fn(&I) -> R + Sync,
-    mut take: impl FnMut(R) -> ControlFlow<()>,
-) {
+    take: impl FnOnce(&mut dyn Iterator<Item = R>) -> T,
+) -> T {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let lanes = cores.min(MOST).min(inputs.len());
-    if lanes < 2 {
-        let _ = inputs.iter().map(read).try_for_each(take);
-        return;
+    // For one alone a thread, whose memory is all new, takes as long as it saves.
+    if cores < 2 || inputs.len() < 2 {
+        return take(&mut inputs.iter().map(read));
     }
     thread::scope(|scope| {
         let read = &read;
-        let lane = |lane| ahead(scope, inputs.iter().skip(lane).step_by(lanes), read);
-        let lanes: Vec<Option<Receiver<R>>> = (0..lanes).map(lane).collect();
-        for (input, lane) in inputs.iter().zip(lanes.iter().cycle()) {
-            // Nothing comes of a thread that could not be started, or panicked: the panic goes on at the scope's end.
-            let read_ahead = lane.as_ref().and_then(|lane| lane.recv().ok());
-            if take(read_ahead.unwrap_or_else(|| read(input))).is_break() {
-                break;
-            }
-        }
-    });
+        let count = cores.min(MOST).min(inputs.len());
+        let lane = |lane| ahead(scope, inputs.iter().skip(lane).step_by(count), read);
+        let lanes: Vec<Option<Receiver<R>>> = (0..count).map(lane).collect();
+        // Nothing comes of a thread that could not be started, or panicked: then it is this one that reads.
+        let result = |(input, lane): (&I, &Option<Receiver<R>>)| {
+            lane.as_ref().and_then(|lane| lane.recv().ok()).unwrap_or_else(|| read(input))
+        };
+        take(&mut inputs.iter().zip(lanes.iter().cycle()).map(result))
+    })
 }
 
 /// Reads these one after another in a thread, and lets one wait. `None` if there can be no thread.
@@ -70,38 +69,22 @@ mod tests {
     fn results_come_in_the_order_of_their_inputs() {
         for count in [0, 1, 2, 3, 100] {
             let inputs: Vec<usize> = (0..count).collect();
-            let mut taken = Vec::new();
-            read_ahead(
-                &inputs,
-                |input| input * 2,
-                |result| {
-                    taken.push(result / 2);
-                    ControlFlow::Continue(())
-                },
-            );
-            assert_eq!(taken, inputs);
+            let taken: Vec<usize> = read_ahead(&inputs, |input| input * 2, |results| results.collect());
+            assert!(taken.iter().map(|result| result / 2).eq(inputs), "{taken:?}");
         }
     }
 
     #[test]
-    fn little_is_read_past_a_break() {
-        let (inputs, started) = ([(); 1000], AtomicUsize::new(0));
-        let mut taken = 0;
-        read_ahead(
-            &inputs,
-            |()| started.fetch_add(1, Ordering::Relaxed),
-            |_| {
-                taken += 1;
-                if taken < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            },
-        );
-        assert_eq!(taken, 10);
-        assert!(started.into_inner() <= 10 + 3 * MOST);
+    fn little_is_read_that_is_not_taken() {
+        let started = AtomicUsize::new(0);
+        let read = |_: &()| started.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(read_ahead(&[(); 1000], read, |results| results.take(10).count()), 10);
+        assert!(started.into_inner() <= 10 + 2 * MOST);
     }
 
     #[test]
     #[should_panic]
     fn a_panic_is_passed_on() {
-        read_ahead(&[0, 1], |input| assert_eq!(*input, 0), |()| ControlFlow::Continue(()));
+        read_ahead(&[0, 1], |input| assert_eq!(*input, 0), |results| results.count());
     }
 }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::fs;
 use std::hint::black_box;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -154,21 +153,20 @@ fn fold(way: Way, upload: &[u8], base: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(base.into_owned())
 }
 
-/// The new base. Uploads are read ahead on other cores, as in the worker.
+/// The new base. Uploads are read on other cores meanwhile, as in the worker.
 fn fold_batch(small: bool, upload: &[u8], batch: usize, base: &[u8]) -> Result<Profile, Error> {
-    let mut sum = Accumulator::new(parse(base)?);
-    let mut added = Ok(());
+    let base = parse(base)?;
     let read = |upload: &&[u8]| {
         let upload = parse(upload)?;
         if small { compacted(&upload) } else { Ok(upload) }
     };
-    read_ahead(&vec![upload; batch], read, |upload| {
-        added =
-            upload.and_then(|upload| sum.add(&upload).map_err(Error::profile("adding an upload to a base")));
-        if added.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    added?;
-    let merged = sum.finish();
+    let merged = read_ahead(&vec![upload; batch], read, |uploads| {
+        let mut sum = Accumulator::new(base);
+        for upload in uploads {
+            sum.add(&upload?).map_err(Error::profile("adding an upload to a base"))?;
+        }
+        Ok(sum.finish())
+    })?;
     if small { compacted(&merged) } else { Ok(merged) }
 }
 

@@ -1,6 +1,5 @@
 //! The part of a merge that only computes: read the uploads, add them to the base, prune, and keep within the limits.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use autopgo_pprof::{Accumulator, Profile, compact, compatible, read_ahead};
@@ -67,37 +66,30 @@ pub(super) struct Old {
     pub(super) bytes: Bytes,
 }
 
+/// What uploads were found to be.
+struct Read {
+    usable: Vec<(Id, Profile)>,
+    rejected: Vec<(Id, Reason)>,
+    /// More than can be held.
+    left: Vec<Id>,
+}
+
 impl Fold {
     /// Folds `uploads`, in their order, into `base`.
     ///
     /// # Errors
     /// `TooLarge` if the base by itself is over its limits, even when compacted.
     pub(super) fn run(&self, base: Option<Old>, uploads: &[(Id, Bytes)]) -> Result<Folded> {
-        let (mut base, bytes) = base.map_or((None, None), |old| (Some(old.profile), Some(old.bytes)));
-        let (mut merged, mut rejected, mut left) = (Vec::new(), Vec::new(), Vec::new());
-        let mut usable = Vec::with_capacity(uploads.len());
-        let mut unpacked = 0;
-        let mut waiting = uploads.iter();
+        let (base, bytes) = base.map_or((None, None), |old| (Some(old.profile), Some(old.bytes)));
+        let sums = Sums::of(base.as_ref());
         let small = self.small();
-        let read = |(_, bytes): &(Id, Bytes)| self.usable(bytes, &small);
-        read_ahead(uploads, read, |upload| {
-            let Some((id, bytes)) = waiting.next() else { return ControlFlow::Break(()) };
-            let upload = match upload {
-                Err(error) if error.kind() == Kind::TooLarge => self.usable(bytes, &self.limits),
-                upload => upload,
-            };
-            match upload {
-                Ok(upload) => {
-                    unpacked += upload.heap_bytes();
-                    usable.push((id.clone(), upload));
-                }
-                Err(error) => rejected.push((id.clone(), Reason { message: error.what().to_owned() })),
-            }
-            if unpacked > UNPACKED { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        left.extend(waiting.map(|(id, _)| id.clone()));
-
-        let verdicts = self.verdicts(base.as_ref(), &usable);
+        let (mut sum, Read { usable, mut rejected, mut left }) = read_ahead(
+            uploads,
+            |(_, bytes)| self.usable(bytes, &small),
+            |results| (base.map(Accumulator::new), self.read(uploads, results)),
+        );
+        let mut merged = Vec::with_capacity(usable.len());
+        let verdicts = self.verdicts(sum.as_ref(), sums, &usable);
         let mut parts: Vec<Option<Profile>> = Vec::with_capacity(usable.len());
         for ((id, upload), verdict) in usable.into_iter().zip(verdicts) {
             match verdict {
@@ -110,8 +102,8 @@ impl Fold {
         }
 
         while !merged.is_empty() {
-            let old = base.take().map_or_else(|| self.again(bytes.as_ref()), |base| Ok(Some(base)))?;
-            let problem = match self.whole(old, &parts)? {
+            let sum = sum.take().map_or_else(|| self.again(bytes.as_ref()), |sum| Ok(Some(sum)))?;
+            let problem = match self.whole(sum, &parts)? {
                 Ok((whole, squeezed)) => {
                     return Ok(Folded { write: Some(Unwritten(whole)), merged, rejected, left, squeezed });
                 }
@@ -125,8 +117,8 @@ impl Fold {
                 parts.truncate(half);
                 continue;
             }
-            let old = self.again(bytes.as_ref())?;
-            if old.is_some() && self.whole(old, &[])?.is_err() {
+            let alone = self.again(bytes.as_ref())?;
+            if alone.is_some() && self.whole(alone, &[])?.is_err() {
                 return Err(Error::new(
                     Kind::TooLarge,
                     format!(
@@ -142,16 +134,53 @@ impl Fold {
         Ok(Folded { write: None, merged, rejected, left, squeezed: false })
     }
 
+    /// Sorts out uploads as they are read, up to as many as can be held.
+    fn read(&self, uploads: &[(Id, Bytes)], results: &mut dyn Iterator<Item = Result<Profile>>) -> Read {
+        let mut read =
+            Read { usable: Vec::with_capacity(uploads.len()), rejected: Vec::new(), left: Vec::new() };
+        let mut waiting = uploads.iter();
+        let mut unpacked = 0;
+        for ((id, bytes), result) in waiting.by_ref().zip(results) {
+            let upload = match result {
+                Err(error) if error.kind() == Kind::TooLarge => self.usable(bytes, &self.limits),
+                result => result,
+            };
+            match upload {
+                Ok(upload) => {
+                    unpacked += upload.heap_bytes();
+                    read.usable.push((id.clone(), upload));
+                }
+                Err(error) => {
+                    read.rejected.push((id.clone(), Reason { message: error.what().to_owned() }));
+                }
+            }
+            if unpacked > UNPACKED {
+                break;
+            }
+        }
+        read.left.extend(waiting.map(|(id, _)| id.clone()));
+        read
+    }
+
     /// For each upload whether it adds something to the base, or why it does not fit.
     ///
     /// What binds the sample types is the base, or the first upload that has samples. One without any, of a service
     /// that did nothing, has nothing to add where it does not fit, and binds nobody.
-    fn verdicts(&self, base: Option<&Profile>, uploads: &[(Id, Profile)]) -> Vec<Result<bool>> {
+    fn verdicts(
+        &self,
+        base: Option<&Accumulator>,
+        mut sums: Sums,
+        uploads: &[(Id, Profile)],
+    ) -> Vec<Result<bool>> {
         let busy = uploads.iter().map(|(_, upload)| upload).find(|upload| !is_idle(upload));
-        let binding = base.or(busy).or(uploads.first().map(|(_, upload)| upload));
-        let mut sums = Sums::of(base);
+        let first = busy.or(uploads.first().map(|(_, upload)| upload));
+        let fits = |upload: &Profile| match (base, first) {
+            (Some(base), _) => base.takes(upload),
+            (None, Some(first)) => compatible(first, upload),
+            (None, None) => Ok(()),
+        };
         let verdict = |(_, upload): &(Id, Profile)| {
-            if let Some(misfit) = binding.and_then(|binding| compatible(binding, upload).err()) {
+            if let Err(misfit) = fits(upload) {
                 return if is_idle(upload) { Ok(false) } else { Err(self.misfit(base.is_some(), &misfit)) };
             }
             sums.add(upload).map(|()| true)
@@ -171,11 +200,11 @@ impl Fold {
     }
 
     /// The base once more, as it was before anything was folded into it.
-    fn again(&self, bytes: Option<&Bytes>) -> Result<Option<Profile>> {
-        let read = |bytes| -> Result<Profile> {
+    fn again(&self, bytes: Option<&Bytes>) -> Result<Option<Accumulator>> {
+        let read = |bytes| -> Result<Accumulator> {
             let mut profile = Profile::parse(bytes, &self.limits.base())?;
             ledger::strip(&mut profile);
-            Ok(profile)
+            Ok(Accumulator::new(profile))
         };
         bytes.map(|bytes| read(bytes)).transpose()
     }
@@ -183,13 +212,13 @@ impl Fold {
     /// The base made of all of them and whether it had to be compacted, or why it is too large even then.
     fn whole(
         &self,
-        base: Option<Profile>,
+        base: Option<Accumulator>,
         parts: &[Option<Profile>],
     ) -> Result<Result<(Profile, bool), autopgo_pprof::Error>> {
         let limits = self.limits.base_data();
         let mut parts = parts.iter().flatten();
-        let base = base.or_else(|| parts.next().cloned()).unwrap_or_else(Profile::empty_cpu);
-        let mut sum = Accumulator::new(base);
+        let first = || Accumulator::new(parts.next().cloned().unwrap_or_else(Profile::empty_cpu));
+        let mut sum = base.unwrap_or_else(first);
         parts.try_for_each(|part| sum.add(part))?;
         let mut whole = sum.finish();
         if self.compact {

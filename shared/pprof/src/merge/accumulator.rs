@@ -101,13 +101,21 @@ impl Accumulator {
         }
     }
 
+    /// Whether an upload is of the base's kind: what [`compatible`](crate::compatible()) says of the two.
+    ///
+    /// # Errors
+    /// `Incompatible`, naming both.
+    pub fn takes(&self, upload: &Profile) -> Result<(), Error> {
+        compatible(&self.merged, upload)
+    }
+
     /// Adds an upload.
     ///
     /// # Errors
     /// `Incompatible` when it differs from the base in its sample types or period type; `Limit` when they are
     /// together more than a profile can hold at all. The sum then is as it was.
     pub fn add(&mut self, upload: &Profile) -> Result<(), Error> {
-        compatible(&self.merged, upload)?;
+        self.takes(upload)?;
         headers::countable(&[&self.merged, upload], &[&self.base])?;
         self.take(upload);
         Ok(())
