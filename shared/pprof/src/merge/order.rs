@@ -10,9 +10,6 @@ use std::ops::Range;
 use crate::profile::{Label, LabelValue, Samples, Span, index, permute};
 use crate::strings::{Str, Strings};
 
-/// Up to how many samples are compared whole rather than by a few frames at a time.
-const FEW: usize = 8;
-
 /// Compares samples of one profile.
 pub(super) struct Order {
     /// The places of the labels' texts in the order of their bytes: their numbers would be others when the
@@ -72,37 +69,35 @@ impl Order {
             equal |= order.is_eq();
             order
         };
-        let mut open: Vec<Range<usize>> = std::iter::once(0..entries.len()).collect();
-        while let Some(range) = open.pop() {
-            let part = &mut entries[range.clone()];
-            if part.len() <= FEW {
-                part.sort_unstable_by(|a, b| {
-                    let [x, y] = [a, b].map(|entry| &samples.frames[entry.left(samples).range()]);
-                    let stacks = x.iter().rev().cmp(y.iter().rev());
-                    by(stacks.then_with(|| self.compare_labels((samples, a.at()), (samples, b.at()))))
-                });
-                continue;
-            }
-            for entry in part.iter_mut() {
-                let mut left = entry.left(samples);
-                entry.key = window.take(&samples.frames, &mut left);
-                entry.end = left.end;
-            }
-            if !part.is_sorted_by_key(|entry| entry.key) {
-                part.sort_unstable_by_key(|entry| entry.key);
-            }
-            let mut start = range.start;
-            for same in part.chunk_by_mut(|a, b| a.key == b.key) {
-                let end = start + same.len();
-                if same.len() > 1 && window.is_whole(same[0].key) {
-                    same.sort_unstable_by(|a, b| {
-                        by(self.compare_labels((samples, a.at()), (samples, b.at())))
-                    });
-                } else if same.len() > 1 {
-                    open.push(start..end);
+        let (mut open, mut next): (Vec<Range<usize>>, _) = (vec![0..entries.len()], Vec::new());
+        while !open.is_empty() {
+            // First all of them are read, which lie about in memory: waiting for many takes as long as for one.
+            for range in &open {
+                for entry in &mut entries[range.clone()] {
+                    let mut left = entry.left(samples);
+                    entry.key = window.take(&samples.frames, &mut left);
+                    entry.end = left.end;
                 }
-                start = end;
             }
+            for range in open.drain(..) {
+                let part = &mut entries[range.clone()];
+                if !part.is_sorted_by_key(|entry| entry.key) {
+                    part.sort_unstable_by_key(|entry| entry.key);
+                }
+                let mut start = range.start;
+                for same in part.chunk_by_mut(|a, b| a.key == b.key) {
+                    let end = start + same.len();
+                    if same.len() > 1 && window.is_whole(same[0].key) {
+                        same.sort_unstable_by(|a, b| {
+                            by(self.compare_labels((samples, a.at()), (samples, b.at())))
+                        });
+                    } else if same.len() > 1 {
+                        next.push(start..end);
+                    }
+                    start = end;
+                }
+            }
+            std::mem::swap(&mut open, &mut next);
         }
         Sorted { order: entries.into_iter().map(|entry| entry.sample).collect(), equal }
     }
