@@ -80,6 +80,7 @@ impl<'a> Calls<'a> {
     }
 
     fn ordered(mut self, sample_type: usize) -> Result<Self, Error> {
+        self.sums.close();
         let sums = &self.sums;
         // No edge's sum is negative: where all of them together fit, none has wrapped.
         self.total = i64::try_from(sums.total).map_err(|_| overflow(self.profile, sample_type))?;
@@ -270,6 +271,12 @@ impl Sums {
             let at = at as usize * self.width;
             add_each(&mut self.values[at..at + self.width], values);
         }
+    }
+
+    /// No more calls come: what finds them goes, so that sorting them takes its place in memory.
+    fn close(&mut self) {
+        self.index = Index::default();
+        self.sites.close();
     }
 
     /// Where the sums of a call are, which is a new one if it is not known yet.

@@ -69,7 +69,8 @@ impl Order {
             equal |= order.is_eq();
             order
         };
-        let (mut open, mut next): (Vec<Range<usize>>, _) = (vec![0..entries.len()], Vec::new());
+        let all = 0..entries.len();
+        let (mut open, mut next) = (Vec::from([all]), Vec::new());
         while !open.is_empty() {
             // First all of them are read, which lie about in memory: waiting for many takes as long as for one.
             for range in &open {
