@@ -2,10 +2,11 @@
 //! gocloud.dev's `PrefixedBucket` and `SingleKeyBucket`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use autopgo_core::error::{Error, Kind, Result};
-use autopgo_core::port::blobs::{Blobs, Entry, Object, Stat, Version, When};
+use autopgo_core::port::blobs::{Blobs, Entry, Object, Signed, Stat, Version, When};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -58,6 +59,14 @@ impl Blobs for Prefixed {
             std::future::ready(Ok(key.map(|key| Entry { key, ..entry })))
         };
         self.inner.list(&self.key(prefix), after.as_deref()).try_filter_map(strip).boxed()
+    }
+
+    async fn sign_put(&self, key: &str, size: u64, lasts: Duration) -> Result<Option<Signed>> {
+        self.inner.sign_put(&self.key(key), size, lasts).await
+    }
+
+    async fn sign_get(&self, key: &str, lasts: Duration) -> Result<Option<Signed>> {
+        self.inner.sign_get(&self.key(key), lasts).await
     }
 
     async fn check(&self) -> Result<()> {
@@ -117,6 +126,14 @@ impl Blobs for SingleKey {
     }
 
     /// Fails, as the original's does, which lists to find out: a server on such a store must not start.
+    async fn sign_put(&self, _: &str, size: u64, lasts: Duration) -> Result<Option<Signed>> {
+        self.inner.sign_put(&self.key, size, lasts).await
+    }
+
+    async fn sign_get(&self, _: &str, lasts: Duration) -> Result<Option<Signed>> {
+        self.inner.sign_get(&self.key, lasts).await
+    }
+
     async fn check(&self) -> Result<()> {
         Err(self.no_listing())
     }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -69,6 +70,26 @@ pub struct Entry {
     pub modified: Timestamp,
 }
 
+/// A request that whoever holds it may send straight to the store, until it expires: it needs no other credentials, so
+/// it is not to be logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// Where to, with the signature in its query.
+    pub url: String,
+    /// The headers that must be sent as they are here, beside the length of a body.
+    pub headers: Vec<(String, String)>,
+    /// From when on the store refuses it.
+    pub expires: Timestamp,
+}
+
+/// Without the query, which is what is secret.
+impl fmt::Debug for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url.split('?').next().unwrap_or_default();
+        f.debug_struct("Signed").field("url", &url).field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
+
 /// The condition of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum When {
@@ -108,6 +129,25 @@ pub trait Blobs: Send + Sync {
     /// Every object whose key starts with `prefix` and comes after `after`, in the order of the keys' bytes, read page
     /// by page as the stream is polled. The first error ends it.
     fn list(&self, prefix: &str, after: Option<&str>) -> BoxStream<'_, Result<Entry>>;
+
+    /// Signs a PUT of exactly `size` bytes to `key`, over whatever is there; the store refuses any other length where it
+    /// can. `None`: this store signs nothing.
+    ///
+    /// # Errors
+    /// `Denied` or `Unavailable`, where somebody else has to be asked for the signature.
+    async fn sign_put(&self, key: &str, size: u64, lasts: Duration) -> Result<Option<Signed>> {
+        let _ = (key, size, lasts);
+        Ok(None)
+    }
+
+    /// Signs a GET of `key`, whether or not it is there. `None`: this store signs nothing.
+    ///
+    /// # Errors
+    /// As for [`Blobs::sign_put`].
+    async fn sign_get(&self, key: &str, lasts: Duration) -> Result<Option<Signed>> {
+        let _ = (key, lasts);
+        Ok(None)
+    }
 
     /// Whether the store answers, with these credentials. A missing bucket is an error that names it.
     async fn check(&self) -> Result<()>;
