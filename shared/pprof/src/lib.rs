@@ -19,6 +19,7 @@ mod profile;
 #[cfg(feature = "prost")]
 pub mod proto;
 pub mod prune;
+mod sample;
 mod scan;
 mod strings;
 mod wire;
@@ -30,4 +31,5 @@ pub use error::{Error, ErrorKind};
 pub use limits::Limits;
 pub use merge::{Accumulator, compatible, merge};
 pub use profile::{Profile, ValueType};
+pub use sample::{Frame, Label, LabelValue, Sample};
 pub use scan::has_samples;
