@@ -1,15 +1,19 @@
 //! Profiles that are read by other threads: to read one takes longer than to add it to a sum, and nothing of it waits
 //! for another.
 
+use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::{self, Builder, Scope};
+use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
 /// The most threads that read ahead: beyond, adding is what takes the time.
 const MOST: usize = 8;
 
-/// Gives `take` what `read` makes of each input, in their order. With several cores and inputs other threads read ahead, from
-/// the start, so that `take` may do something else first: at any time no more than two results for each core are being made
-/// or wait to be taken.
+/// Gives `take` what `read` makes of each input, in their order, read ahead by so many `threads` from the start on, so
+/// that `take` may do something else first. At any time no more than two results for each thread are being made or wait
+/// to be taken. With one thread or one input everything is done by the caller's, when it is asked for.
+///
+/// # Panics
+/// As `read` or `take` did.
 ///
 /// ```
 /// use autopgo_pprof::{Accumulator, Limits, Profile, read_ahead};
@@ -17,46 +21,74 @@ const MOST: usize = 8;
 /// let base = Profile::empty_cpu();
 /// let uploads = [Profile::empty_cpu().write(), Profile::empty_cpu().write(), b"no profile".to_vec()];
 /// let read = |bytes: &Vec<u8>| Profile::parse(bytes, &Limits::default());
-/// let refused = read_ahead(&uploads, read, |uploads| {
+/// let refused = read_ahead(4, &uploads, read, |uploads| {
 ///     let mut sum = Accumulator::new(base);
 ///     uploads.filter_map(|upload| upload.and_then(|upload| sum.add(&upload)).err()).count()
 /// });
 /// assert_eq!(refused, 1);
 /// ```
 pub fn read_ahead<I: Sync, R: Send, T>(
+    threads: usize,
     inputs: &[I],
     read: impl Fn(&I) -> R + Sync,
     take: impl FnOnce(&mut dyn Iterator<Item = R>) -> T,
 ) -> T {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let lanes = threads.min(MOST).min(inputs.len());
     // For one alone a thread, whose memory is all new, takes as long as it saves.
-    if cores < 2 || inputs.len() < 2 {
+    if lanes < 2 {
         return take(&mut inputs.iter().map(read));
     }
     thread::scope(|scope| {
         let read = &read;
-        let count = cores.min(MOST).min(inputs.len());
-        let lane = |lane| ahead(scope, inputs.iter().skip(lane).step_by(count), read);
-        let lanes: Vec<Option<Receiver<R>>> = (0..count).map(lane).collect();
-        // Nothing comes of a thread that could not be started, or panicked: then it is this one that reads.
-        let result = |(input, lane): (&I, &Option<Receiver<R>>)| {
-            lane.as_ref().and_then(|lane| lane.recv().ok()).unwrap_or_else(|| read(input))
-        };
-        take(&mut inputs.iter().zip(lanes.iter().cycle()).map(result))
+        let lane = |lane| Lane::start(scope, inputs.iter().skip(lane).step_by(lanes), read);
+        let mut lanes: Vec<Option<Lane<'_, R>>> = (0..lanes).map(lane).collect();
+        let mut next = 0;
+        let results = inputs.iter().map(|input| {
+            let lane = next % lanes.len();
+            next += 1;
+            match lanes[lane].take() {
+                Some(running) => {
+                    let (result, running) = running.next();
+                    lanes[lane] = Some(running);
+                    result
+                }
+                None => read(input),
+            }
+        });
+        take(&mut { results })
     })
 }
 
-/// Reads these one after another in a thread, and lets one wait. `None` if there can be no thread.
-fn ahead<'scope, 'env, I: Sync + 'env, R: Send + 'scope>(
-    scope: &'scope Scope<'scope, 'env>,
-    inputs: impl Iterator<Item = &'env I> + Send + 'scope,
-    read: &'scope (impl Fn(&I) -> R + Sync),
-) -> Option<Receiver<R>> {
-    let (sender, receiver) = sync_channel(1);
-    let reader = move || {
-        let _ = inputs.map(read).try_for_each(|result| sender.send(result));
-    };
-    Builder::new().name("autopgo-read".to_owned()).spawn_scoped(scope, reader).ok().map(|_| receiver)
+/// A thread that reads its part of the inputs, with one result waiting.
+struct Lane<'scope, R> {
+    results: Receiver<R>,
+    thread: ScopedJoinHandle<'scope, ()>,
+}
+
+impl<'scope, R: Send + 'scope> Lane<'scope, R> {
+    /// `None` if there can be no thread.
+    fn start<'env, I: Sync + 'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        inputs: impl Iterator<Item = &'env I> + Send + 'scope,
+        read: &'scope (impl Fn(&I) -> R + Sync),
+    ) -> Option<Self> {
+        let (sender, results) = sync_channel(1);
+        let reader = move || {
+            let _ = inputs.map(read).try_for_each(|result| sender.send(result));
+        };
+        let thread = Builder::new().name("autopgo-read".to_owned()).spawn_scoped(scope, reader).ok()?;
+        Some(Self { results, thread })
+    }
+
+    fn next(self) -> (R, Self) {
+        match self.results.recv() {
+            Ok(result) => (result, self),
+            // It has as many inputs as it is asked for results: it panicked.
+            Err(_) => {
+                resume_unwind(self.thread.join().err().unwrap_or_else(|| Box::new("a reader ended early")))
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -69,7 +101,7 @@ mod tests {
     fn results_come_in_the_order_of_their_inputs() {
         for count in [0, 1, 2, 3, 100] {
             let inputs: Vec<usize> = (0..count).collect();
-            let taken: Vec<usize> = read_ahead(&inputs, |input| input * 2, |results| results.collect());
+            let taken: Vec<usize> = read_ahead(3, &inputs, |input| input * 2, |results| results.collect());
             assert!(taken.iter().map(|result| result / 2).eq(inputs), "{taken:?}");
         }
     }
@@ -78,13 +110,21 @@ mod tests {
     fn little_is_read_that_is_not_taken() {
         let started = AtomicUsize::new(0);
         let read = |_: &()| started.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(read_ahead(&[(); 1000], read, |results| results.take(10).count()), 10);
-        assert!(started.into_inner() <= 10 + 2 * MOST);
+        assert_eq!(read_ahead(3, &[(); 1000], read, |results| results.take(10).count()), 10);
+        assert!(started.into_inner() <= 10 + 2 * 3);
     }
 
     #[test]
-    #[should_panic]
+    #[should_panic(expected = "the second one")]
     fn a_panic_is_passed_on() {
-        read_ahead(&[0, 1], |input| assert_eq!(*input, 0), |results| results.count());
+        read_ahead(2, &[1, 2], |input| assert_eq!(*input, 1, "the second one"), |results| results.count());
+    }
+
+    #[test]
+    fn one_thread_is_the_callers() {
+        let here = thread::current().id();
+        let read = |_: &()| thread::current().id();
+        assert!(read_ahead(1, &[(); 9], read, |results| results.filter(|&there| there != here).count() == 0));
+        assert!(read_ahead(9, &[(); 1], read, |results| results.filter(|&there| there != here).count() == 0));
     }
 }

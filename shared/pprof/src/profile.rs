@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub(crate) use self::columns::{
-    Function, Header, Kind, Label, LabelValue, Line, Location, Mapping, Samples, Span, index, permute,
+    Function, Header, Kind, Label, LabelValue, Line, Location, Mapping, Samples, Span, index, permute, pick,
 };
 use crate::decode::decode;
 use crate::encode;

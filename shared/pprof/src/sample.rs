@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::profile::{self, Profile};
+use crate::profile::{self, Function, Line, Location, Profile};
 use crate::strings::Str;
 
 /// One sample of a profile.
@@ -12,30 +12,23 @@ pub struct Sample<'a> {
     at: usize,
 }
 
-/// A call in a stack. Text that is not UTF-8 shows as U+FFFD.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A call in a stack. It is looked up as it is asked for: names may be long, and a stack may have one many times over;
+/// who wants each once keeps them by [`Frame::function_number`].
+///
+/// Text that is not UTF-8 shows as U+FFFD.
+#[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
-    /// The function's name, in Go its linker symbol; empty where a location was not symbolized.
-    pub function: Cow<'a, str>,
-    /// The function's source file.
-    pub file: Cow<'a, str>,
-    /// The line in that file.
-    pub line: i64,
-    /// The line at which the function starts; 0 if the profile does not say.
-    pub start_line: i64,
-    /// The address of the instruction; calls that were inlined into one another share it.
-    pub address: u64,
-    /// Whether this call was inlined into the next one of the stack.
-    pub inlined: bool,
+    profile: &'a Profile,
+    location: &'a Location,
+    line: Option<&'a Line>,
+    inlined: bool,
 }
 
-/// What a sample was tagged with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a sample was tagged with. Text that is not UTF-8 shows as U+FFFD.
+#[derive(Clone, Copy, Debug)]
 pub struct Label<'a> {
-    /// The key.
-    pub key: Cow<'a, str>,
-    /// The value.
-    pub value: LabelValue<'a>,
+    profile: &'a Profile,
+    label: &'a profile::Label,
 }
 
 /// The value of a [`Label`].
@@ -43,7 +36,7 @@ pub struct Label<'a> {
 pub enum LabelValue<'a> {
     /// A text.
     Text(Cow<'a, str>),
-    /// A number, with its unit if it has one.
+    /// A number, and its unit. google/pprof tells an empty unit from none.
     Number(i64, Option<Cow<'a, str>>),
 }
 
@@ -58,7 +51,7 @@ impl Profile {
     /// let profile = Profile::parse(bytes, &Limits::default())?;
     /// let mut flat = HashMap::<_, i64>::new();
     /// for sample in profile.samples() {
-    ///     let leaf = sample.stack().next().map(|frame| frame.function);
+    ///     let leaf = sample.stack().next().map(|frame| frame.function());
     ///     *flat.entry(leaf.unwrap_or_default()).or_default() += sample.values()[0];
     /// }
     /// # Ok(flat.into_iter().map(|(name, sum)| (name.into_owned(), sum)).collect())
@@ -79,46 +72,95 @@ impl<'a> Sample<'a> {
     }
 
     /// The stack, the innermost call first.
-    pub fn stack(&self) -> impl Iterator<Item = Frame<'a>> + use<'a> {
+    pub fn stack(&self) -> impl DoubleEndedIterator<Item = Frame<'a>> + use<'a> {
         let profile = self.profile;
-        let frames = profile.samples.stack(self.at).iter();
-        frames.flat_map(move |&at| {
+        profile.samples.stack(self.at).iter().flat_map(move |&at| {
             let location = &profile.locations[at as usize];
             let lines = profile.lines_of(location);
             // A location without lines is a call that nobody gave a name.
-            (0..lines.len().max(1)).map(move |at| frame(profile, location, lines, at))
+            (0..lines.len().max(1)).map(move |at| Frame {
+                profile,
+                location,
+                line: lines.get(at),
+                inlined: at + 1 < lines.len(),
+            })
         })
     }
 
     /// The labels: texts before numbers, each in the order of their keys.
     pub fn labels(&self) -> impl ExactSizeIterator<Item = Label<'a>> + use<'a> {
         let profile = self.profile;
-        let text = |text: Str| profile.strings.text(text);
-        profile.samples.labels(self.at).iter().map(move |label| Label {
-            key: text(label.key),
-            value: match label.value() {
-                profile::LabelValue::Text(value) => LabelValue::Text(text(value)),
-                profile::LabelValue::Number(number, unit) => LabelValue::Number(number, unit.map(text)),
-            },
-        })
+        profile.samples.labels(self.at).iter().map(move |label| Label { profile, label })
     }
 }
 
-fn frame<'a>(
-    profile: &'a Profile,
-    location: &profile::Location,
-    lines: &[profile::Line],
-    at: usize,
-) -> Frame<'a> {
-    let function = lines.get(at).map(|line| &profile.functions[line.function as usize]);
-    let text = |text: fn(&profile::Function) -> Str| profile.strings.text(function.map_or(Str::EMPTY, text));
-    Frame {
-        function: text(|function| function.name),
-        file: text(|function| function.filename),
-        line: lines.get(at).map_or(0, |line| line.line),
-        start_line: function.map_or(0, |function| function.start_line),
-        address: location.address,
-        inlined: at + 1 < lines.len(),
+impl<'a> Frame<'a> {
+    /// The function's name, in Go its linker symbol; empty where a location was not symbolized.
+    #[must_use]
+    pub fn function(&self) -> Cow<'a, str> {
+        self.text(|function| function.name)
+    }
+
+    /// Which of the profile's functions it is, counted from 0 and below [`Profile::function_count`].
+    #[must_use]
+    pub fn function_number(&self) -> Option<usize> {
+        self.line.map(|line| line.function as usize)
+    }
+
+    /// The function's source file.
+    #[must_use]
+    pub fn file(&self) -> Cow<'a, str> {
+        self.text(|function| function.filename)
+    }
+
+    /// The line in that file.
+    #[must_use]
+    pub fn line(&self) -> i64 {
+        self.line.map_or(0, |line| line.line)
+    }
+
+    /// The line at which the function starts; 0 if the profile does not say.
+    #[must_use]
+    pub fn start_line(&self) -> i64 {
+        self.of().map_or(0, |function| function.start_line)
+    }
+
+    /// The address of the instruction; calls that were inlined into one another share it.
+    #[must_use]
+    pub fn address(&self) -> u64 {
+        self.location.address
+    }
+
+    /// Whether this call was inlined into the next one of the stack.
+    #[must_use]
+    pub fn is_inlined(&self) -> bool {
+        self.inlined
+    }
+
+    fn of(&self) -> Option<&'a Function> {
+        self.line.map(|line| &self.profile.functions[line.function as usize])
+    }
+
+    fn text(&self, which: fn(&Function) -> Str) -> Cow<'a, str> {
+        self.profile.strings.text(self.of().map_or(Str::EMPTY, which))
+    }
+}
+
+impl<'a> Label<'a> {
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> Cow<'a, str> {
+        self.profile.strings.text(self.label.key)
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn value(&self) -> LabelValue<'a> {
+        let text = |text: Str| self.profile.strings.text(text);
+        match self.label.value() {
+            profile::LabelValue::Text(value) => LabelValue::Text(text(value)),
+            profile::LabelValue::Number(number, unit) => LabelValue::Number(number, unit.map(text)),
+        }
     }
 }
 
@@ -133,14 +175,15 @@ mod tests {
         let samples: Vec<Sample<'_>> = profile.samples().collect();
         let stack: Vec<(String, u64, bool)> = samples[0]
             .stack()
-            .map(|frame| (frame.function.into_owned(), frame.address, frame.inlined))
+            .map(|frame| (frame.function().into_owned(), frame.address(), frame.is_inlined()))
             .collect();
         let expected = [("leaf", 16, false), ("inner", 32, true), ("outer", 32, false), ("main", 48, false)];
         assert_eq!(stack, expected.map(|(name, address, inlined)| (name.to_owned(), address, inlined)));
         assert_eq!((samples[0].values(), samples[1].values()), (&[3, 30][..], &[4, 40][..]));
         assert_eq!((samples.len(), samples[1].stack().count(), samples[0].labels().len()), (2, 0, 0));
         let leaf = samples[0].stack().next().unwrap();
-        assert_eq!((leaf.line, leaf.start_line, &*leaf.file), (12, 10, ""));
+        assert_eq!((leaf.line(), leaf.start_line(), &*leaf.file()), (12, 10, ""));
+        assert_eq!(samples[0].stack().next_back().unwrap().function_number(), Some(3));
     }
 
     #[test]
@@ -149,7 +192,8 @@ mod tests {
         profile.locations[0].lines = profile::Span::default();
         let frames: Vec<Frame<'_>> = profile.samples().flat_map(|sample| sample.stack()).collect();
         assert_eq!(frames.len(), 1);
-        assert_eq!((&*frames[0].function, frames[0].line, frames[0].address), ("", 0, 16));
+        assert_eq!((&*frames[0].function(), frames[0].line(), frames[0].address()), ("", 0, 16));
+        assert_eq!(frames[0].function_number(), None);
     }
 
     #[test]
@@ -166,7 +210,7 @@ mod tests {
         profile.samples.labels.extend(labels);
         profile.samples.label_spans.push(profile::Span::since(0, 3));
         let found: Vec<LabelValue<'_>> =
-            profile.samples().flat_map(|sample| sample.labels()).map(|label| label.value).collect();
+            profile.samples().flat_map(|sample| sample.labels()).map(|label| label.value()).collect();
         let number = |number, unit: Option<&'static str>| LabelValue::Number(number, unit.map(Cow::Borrowed));
         assert_eq!(found, [LabelValue::Text("/".into()), number(5, Some("bytes")), number(6, None)]);
     }

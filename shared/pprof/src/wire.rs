@@ -82,8 +82,7 @@ impl<'a> Cursor<'a> {
         Ok(Field { number: tag >> 3, at, value })
     }
 
-    /// Reads a message whose first fields are numbers, those up to 10 at most: one that is not there is 0. All other
-    /// fields go to `other`.
+    /// Reads a message whose fields 1 to N are numbers: one that is not there is 0. All other fields go to `other`.
     #[inline(always)]
     pub(crate) fn numbers<const N: usize>(
         mut self,

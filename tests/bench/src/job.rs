@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use autopgo_pprof::{Accumulator, Limits, Profile, compact, gzip, read_ahead};
@@ -153,14 +154,16 @@ fn fold(way: Way, upload: &[u8], base: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(base.into_owned())
 }
 
-/// The new base. Uploads are read on other cores meanwhile, as in the worker.
+/// The new base. Uploads are read on all cores, as in a worker that has nothing else to do; it holds all of a batch until
+/// it has judged them, which is not done here.
 fn fold_batch(small: bool, upload: &[u8], batch: usize, base: &[u8]) -> Result<Profile, Error> {
     let base = parse(base)?;
     let read = |upload: &&[u8]| {
         let upload = parse(upload)?;
         if small { compacted(&upload) } else { Ok(upload) }
     };
-    let merged = read_ahead(&vec![upload; batch], read, |uploads| {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let merged = read_ahead(cores, &vec![upload; batch], read, |uploads| {
         let mut sum = Accumulator::new(base);
         for upload in uploads {
             sum.add(&upload?).map_err(Error::profile("adding an upload to a base"))?;

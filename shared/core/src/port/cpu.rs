@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::error::{Error, Kind, Result};
 
@@ -16,6 +16,24 @@ pub type Job = Box<dyn FnOnce() + Send>;
 pub trait Cpu: Send + Sync {
     /// Runs `job` to its end. Dropping the future may leave the job running, never half done.
     async fn run(&self, job: Job);
+
+    /// Takes up to `most` of the cores that no job uses now, for a job that can do with more than one.
+    fn spare(&self, most: usize) -> Spare {
+        let _ = most;
+        Spare::NONE
+    }
+}
+
+/// Cores that were taken for a job beside its own, until this is dropped.
+pub struct Spare(Option<OwnedSemaphorePermit>);
+
+impl Spare {
+    const NONE: Self = Self(None);
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
+    }
 }
 
 /// Runs `work` on `cpu` and gives its result.
@@ -67,6 +85,13 @@ impl Cpu for Threads {
             tracing::error!(error = %error, "a computation panicked");
         }
     }
+
+    fn spare(&self, most: usize) -> Spare {
+        let count = self.0.available_permits().min(most);
+        // Somebody may have come in between: then there are none.
+        let permits = u32::try_from(count).ok().filter(|count| *count > 0);
+        Spare(permits.and_then(|count| Arc::clone(&self.0).try_acquire_many_owned(count).ok()))
+    }
 }
 
 /// On the calling thread: for tests and small tools.
@@ -83,6 +108,19 @@ impl Cpu for Inline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn cores_are_used_by_one_at_a_time() {
+        let cpu = Arc::new(Threads::new(4));
+        let asked = Arc::clone(&cpu);
+        let job = move || {
+            let (two, rest) = (asked.spare(2), asked.spare(9));
+            (two.count(), rest.count(), asked.spare(1).count())
+        };
+        assert_eq!(offload(&*cpu, job).await.expect("three beside its own"), (2, 1, 0));
+        assert_eq!(cpu.spare(9).count(), 4, "all came back");
+        assert_eq!(Inline.spare(9).count(), 0);
+    }
 
     #[tokio::test]
     async fn a_panic_becomes_an_error() {

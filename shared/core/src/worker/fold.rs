@@ -11,11 +11,13 @@ use crate::host::Host;
 use crate::key::{Id, Key};
 use crate::ledger::{self, Ledger};
 use crate::limits::Limits;
+use crate::port::cpu::Cpu;
 use crate::rules::Rules;
 use crate::store::Reason;
 use crate::upload;
 
-/// How many bytes of unpacked uploads are held beside the base; what comes after them waits for the next write.
+/// How many bytes of unpacked uploads are held beside the base, and beside two for each core that are being read; what
+/// comes after them waits for the next write.
 const UNPACKED: usize = 256 << 20;
 
 /// The most bytes that an upload may unpack to that is read while others are.
@@ -27,9 +29,11 @@ pub(super) struct Fold {
     pub(super) limits: Arc<Limits>,
     pub(super) rules: Arc<Rules>,
     pub(super) compact: bool,
+    pub(super) cpu: Arc<dyn Cpu>,
 }
 
 /// What came of it.
+#[derive(Default)]
 pub(super) struct Folded {
     /// The new base, if it has anything new.
     pub(super) write: Option<Unwritten>,
@@ -80,14 +84,20 @@ impl Fold {
     /// # Errors
     /// `TooLarge` if the base by itself is over its limits, even when compacted.
     pub(super) fn run(&self, base: Option<Old>, uploads: &[(Id, Bytes)]) -> Result<Folded> {
+        if uploads.is_empty() {
+            return Ok(Folded::default());
+        }
         let (base, bytes) = base.map_or((None, None), |old| (Some(old.profile), Some(old.bytes)));
         let sums = Sums::of(base.as_ref());
         let small = self.small();
+        let spare = self.cpu.spare(uploads.len() - 1);
         let (mut sum, Read { usable, mut rejected, mut left }) = read_ahead(
+            1 + spare.count(),
             uploads,
             |(_, bytes)| self.usable(bytes, &small),
             |results| (base.map(Accumulator::new), self.read(uploads, results)),
         );
+        drop(spare);
         let mut merged = Vec::with_capacity(usable.len());
         let verdicts = self.verdicts(sum.as_ref(), sums, &usable);
         let mut parts: Vec<Option<Profile>> = Vec::with_capacity(usable.len());
@@ -142,7 +152,9 @@ impl Fold {
         let mut unpacked = 0;
         for ((id, bytes), result) in waiting.by_ref().zip(results) {
             let upload = match result {
-                Err(error) if error.kind() == Kind::TooLarge => self.usable(bytes, &self.limits),
+                Err(error) if error.kind() == Kind::TooLarge && self.limits.upload_raw_bytes > SMALL => {
+                    self.usable(bytes, &self.limits)
+                }
                 result => result,
             };
             match upload {

@@ -173,6 +173,7 @@ impl Worker {
             limits: Arc::clone(&self.host.limits),
             rules: Arc::clone(&self.options.rules),
             compact: self.options.compact,
+            cpu: Arc::clone(&self.host.cpu),
         };
         self.host.compute(move || fold.run(base, &uploads)).await
     }

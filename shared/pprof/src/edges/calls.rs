@@ -20,7 +20,7 @@ use super::places::Places;
 use super::twins::Twins;
 use crate::error::{Error, Fault};
 use crate::index::{Index, Numbers};
-use crate::profile::{Profile, index, permute};
+use crate::profile::{Profile, index, pick};
 use crate::strings::Str;
 
 /// What the compiler tells edges apart by.
@@ -122,17 +122,11 @@ impl<'a> Calls<'a> {
         weighted.take_while(|&(_, weight)| weight > 0)
     }
 
-    /// The calls in the compiler's order, and the values of one after another: by far the most of it, so
-    /// they are put in order where they are.
+    /// The calls in the compiler's order, and the values of one after another.
     pub(crate) fn into_parts(self) -> (Vec<Call>, Vec<i64>) {
-        let Self { mut sums, mut order, .. } = self;
+        let Self { mut sums, order, .. } = self;
         let calls: Vec<Call> = order.iter().map(|&at| sums.call(sums.keys[at as usize])).collect();
-        // Those that were left out go last, and then away.
-        let mut left_out = vec![true; sums.keys.len()];
-        order.iter().for_each(|&at| left_out[at as usize] = false);
-        order.extend((0..).zip(left_out).filter(|&(_, left_out)| left_out).map(|(at, _)| at));
-        permute(&mut sums.values, &order, sums.width);
-        sums.values.truncate(calls.len() * sums.width);
+        pick(&mut sums.values, order, sums.width);
         (calls, sums.values)
     }
 

@@ -59,7 +59,8 @@ impl Accumulator {
         sum
     }
 
-    /// Takes up a base of which a merge would leave out nothing; any other stays where it is.
+    /// Takes up a base of which a merge would leave out nothing; any other keeps its content, and its samples their
+    /// order.
     fn tidy(base: &mut Profile) -> Option<Self> {
         drop_unused_mappings(base);
         let mut seen = Seen::default();

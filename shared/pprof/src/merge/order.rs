@@ -263,6 +263,38 @@ mod tests {
     }
 
     #[test]
+    fn samples_are_sorted_as_they_compare() {
+        for locations in [3, usize::from(u16::MAX), usize::from(u16::MAX) + 1, 70_000] {
+            // A few frames, the first and the last among them, so that stacks share long parts; and what an earlier
+            // sample left in the arena.
+            let frames = [0, 1, locations / 2, locations - 1].map(index);
+            let mut state = 7_usize;
+            let mut random = |below: usize| {
+                state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                (state >> 33) % below
+            };
+            let mut samples = Samples::new(1);
+            for _ in 0..600 {
+                let start = samples.frames.len();
+                let depth = random(14);
+                samples.frames.extend(std::iter::repeat_with(|| frames[random(4)]).take(depth));
+                let root = samples.frames.len();
+                samples.frames.extend(std::iter::repeat_n(frames[3], random(3) * 4));
+                samples.close(if depth == 13 { root } else { start }, 0);
+                samples.values.push(1);
+            }
+            let order = Order::of(&[&samples], &Strings::new());
+            let Sorted { order: sorted, equal } = order.sorted(&samples, locations);
+            let pair = |at: &[u32]| order.compare((&samples, at[0] as usize), (&samples, at[1] as usize));
+            assert!(sorted.windows(2).all(|at| pair(at).is_le()), "{locations}");
+            assert!(equal && sorted.windows(2).any(|at| pair(at).is_eq()));
+            let mut all = sorted;
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..600));
+        }
+    }
+
+    #[test]
     fn a_key_orders_as_the_frames_do() {
         for (locations, count) in [(10, 4), (usize::from(u16::MAX), 4), (1 << 16, 2), (1 << 31, 2)] {
             let window = Window::of(locations);

@@ -46,7 +46,7 @@ pub(crate) struct Function {
     pub(crate) start_line: i64,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Location {
     pub(crate) id: u64,
     /// A position in `mappings`.
@@ -57,7 +57,7 @@ pub(crate) struct Location {
     pub(crate) folded: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     /// A position in `functions`.
     pub(crate) function: u32,
@@ -66,7 +66,7 @@ pub(crate) struct Line {
 }
 
 /// A part of an arena. Two ends, so that pruning can cut a part without moving what follows.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) end: u32,
@@ -94,7 +94,7 @@ pub(crate) struct Samples {
     pub(crate) width: usize,
     /// In `frames`.
     pub(crate) stacks: Vec<Span>,
-    /// Positions in `locations`, the leaf of each stack first.
+    /// Positions in `locations`, the leaf of each stack first. All of them are, also those of no stack.
     pub(crate) frames: Vec<u32>,
     pub(crate) values: Vec<i64>,
     /// In `labels`. Empty as long as no sample has a label.
@@ -106,7 +106,7 @@ pub(crate) struct Samples {
 /// one key in their first order. That is how google/pprof compares and writes them.
 ///
 /// Sixteen bytes: an uploader may send millions.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Label {
     pub(crate) key: Str,
     /// The unit of a number, or one of two marks that no table has as a string.
@@ -278,7 +278,7 @@ pub(crate) fn permute<T: Copy>(column: &mut Vec<T>, order: &[u32], width: usize)
     if width > NARROW {
         return permute_in_place(column, order.to_vec(), width);
     }
-    let mut permuted = Vec::with_capacity(column.len());
+    let mut permuted = Vec::with_capacity(order.len() * width);
     match width {
         1 => permuted.extend(order.iter().map(|&from| column[from as usize])),
         _ => order.iter().for_each(|&from| {
@@ -286,6 +286,19 @@ pub(crate) fn permute<T: Copy>(column: &mut Vec<T>, order: &[u32], width: usize)
         }),
     }
     *column = permuted;
+}
+
+/// The same with some of the entries only; the others go.
+pub(crate) fn pick<T: Copy>(column: &mut Vec<T>, mut order: Vec<u32>, width: usize) {
+    let picked = order.len();
+    if width > NARROW {
+        // They go last, and then away.
+        let mut left_out = vec![true; column.len() / width];
+        order.iter().for_each(|&at| left_out[at as usize] = false);
+        order.extend((0..).zip(left_out).filter(|&(_, left_out)| left_out).map(|(at, _)| at));
+    }
+    permute(column, &order, width);
+    column.truncate(picked * width);
 }
 
 /// The slow way: what is far apart is read one after another.
@@ -327,6 +340,15 @@ pub(crate) fn index(at: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_picked_stays_in_its_order() {
+        for width in [1, NARROW, NARROW + 1] {
+            let mut column: Vec<usize> = (0..5 * width).map(|at| at / width).collect();
+            pick(&mut column, vec![3, 0, 4], width);
+            assert_eq!(column, [3, 0, 4].map(|at| vec![at; width]).concat());
+        }
+    }
 
     #[test]
     fn a_permutation_puts_each_in_its_place() {
