@@ -1,8 +1,12 @@
 //! The process: the worker's loops beside the HTTP API, stopped together.
 
+use std::sync::Arc;
+
 use autopgo_boot::{Config, Ports, Served, Work, rules, server, worker};
+use autopgo_core::clock::System;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::server::Server;
+use autopgo_http::Objects;
 use autopgo_http::process::listen;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +16,7 @@ pub struct Local {
     served: Served,
     work: Work,
     ports: Ports,
+    objects: Objects,
     config: Config,
 }
 
@@ -22,10 +27,13 @@ impl Local {
     /// `Invalid`, saying what to change, for a bad URL or bad prune rules.
     pub async fn open(config: Config) -> Result<Self> {
         let rules = rules(&config)?;
-        let ports = Ports::for_worker(&config).await?;
+        let mut ports = Ports::for_worker(&config).await?;
+        // A folder or memory signs nothing, but here is everybody who would have to know the signature.
+        let objects = Objects::over(ports.blobs, Arc::new(System));
+        ports.blobs = Arc::new(objects.clone());
         let host = ports.host(&config);
         let work = Work::new(&ports, worker(&config, rules, host.clone()), &config)?;
-        Ok(Self { served: server(&ports, host), work, ports, config })
+        Ok(Self { served: server(&ports, host), work, ports, objects, config })
     }
 
     /// Asks the store and the bus whether they answer.
@@ -47,8 +55,8 @@ impl Local {
 /// # Errors
 /// If the worker came to a bad end; the server stops with it.
 pub async fn run(local: Local, listener: TcpListener, stop: CancellationToken) -> Result<()> {
-    let Local { served, work, config, .. } = local;
-    let router = autopgo_http::router(served.server, served.checks);
+    let Local { served, work, objects, config, .. } = local;
+    let router = autopgo_http::router_with_objects(served.server, served.checks, objects);
     // The worker stops after the server: what came in last is merged before the end if there is time.
     let drained = CancellationToken::new();
     let working = tokio::spawn(work.run(drained.clone()));

@@ -147,8 +147,8 @@ fn problems(profile: &Profile, bytes: &[u8], edges: Option<&Edges>) -> Vec<Strin
     if let Err(error) = profile.fits(&limits.upload()) {
         problems.push(format!("a server refuses it by default: {error}"));
     }
-    if bytes.len() as u64 > limits.body_bytes {
-        problems.push(format!("a server refuses more than {} bytes by default", limits.body_bytes));
+    if bytes.len() as u64 > limits.ticket_bytes {
+        problems.push(format!("a server refuses more than {} bytes by default", limits.ticket_bytes));
     }
     if profile.sample_count() == 0 {
         problems.push("it has no samples: the program was idle while it was taken".to_owned());

@@ -15,8 +15,19 @@ use crate::retry::{Again, Fault, retry_after};
 /// As much of a foreign text as is worth showing.
 const LONGEST_TEXT: usize = 400;
 
-/// The fault that an answer with an error status is. `left` says that a redirect led to another host.
-pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8], from: &str, left: bool) -> Fault {
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// The API, as far as we can tell.
+    Api,
+    /// Another host, to which the API sent us on.
+    Elsewhere,
+    /// The store that a ticket is for.
+    Store,
+}
+
+/// The fault that an answer with an error status is.
+pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8], from: &str, who: Who) -> Fault {
     let said = serde_json::from_slice::<Failure>(body).ok().filter(|failure| failure.code == status.as_u16());
     let ours = said.is_some() && !headers.contains_key(api::UNKNOWN_PATH);
     let mut text = match said {
@@ -24,10 +35,10 @@ pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8], from
         None => foreign(status, headers, body, from),
     };
     let kind = kind(status, ours);
-    if let Some(hint) = hint(status, ours, left) {
+    if let Some(hint) = hint(status, ours, who) {
         text = format!("{text}; {hint}");
     }
-    Fault { error: Error::new(kind, text), again: again(status, headers) }
+    Fault { error: Error::new(kind, text), again: again(status, headers), status: Some(status) }
 }
 
 /// Reads the JSON of a success.
@@ -79,15 +90,17 @@ fn again(status: StatusCode, headers: &HeaderMap) -> Again {
     Again::Unclear(least.unwrap_or(Duration::ZERO))
 }
 
-fn hint(status: StatusCode, ours: bool, left: bool) -> Option<&'static str> {
+fn hint(status: StatusCode, ours: bool, who: Who) -> Option<&'static str> {
     match status.as_u16() {
-        401 | 403 if left => Some(
+        407 => Some("a proxy stands in between and wants credentials: check HTTP_PROXY and HTTPS_PROXY"),
+        // A ticket is all the credentials that there are.
+        _ if who == Who::Store => None,
+        401 | 403 if who == Who::Elsewhere => Some(
             "the credentials were not sent on to another host: set --api-url to where the redirect leads",
         ),
         401 => Some("set AUTOPGO_API_TOKEN or --token-file to a token that this server knows"),
         403 => Some("this needs a token that may do it"),
         404 | 405 if !ours => Some("check --api-url"),
-        407 => Some("a proxy stands in between and wants credentials: check HTTP_PROXY and HTTPS_PROXY"),
         _ => None,
     }
 }
@@ -106,6 +119,8 @@ fn foreign(status: StatusCode, headers: &HeaderMap, body: &[u8], from: &str) -> 
             })
             .map(|message| printable(&message)),
         "text/plain" => Some(printable(&text)),
+        // The stores of all clouds answer like this; what else is in it is for nobody's eyes.
+        "application/xml" | "text/xml" => element(&text, "Code").map(printable),
         _ => None,
     };
     let words =
@@ -119,6 +134,12 @@ fn title(page: &str) -> Option<&str> {
     let start = lower.find("<title>")? + "<title>".len();
     let end = start + lower[start..].find("</title>")?;
     page.get(start..end)
+}
+
+/// The text of an XML element that holds nothing else.
+fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
 }
 
 fn media_type(headers: &HeaderMap) -> String {
@@ -143,7 +164,7 @@ mod tests {
         }
         headers.insert(RETRY_AFTER, HeaderValue::from_static("7"));
         let status = StatusCode::from_u16(status).expect("a status");
-        refused(status, &headers, body.as_bytes(), "http://h", false)
+        refused(status, &headers, body.as_bytes(), "http://h", Who::Api)
     }
 
     #[test]
@@ -193,6 +214,12 @@ mod tests {
             ),
             (500, "", "\u{0}\u{1}", "http://h answered 500 Internal Server Error"),
             (407, "", "", "http://h answered 407 Proxy Authentication Required; a proxy"),
+            (
+                403,
+                "application/xml",
+                "<Error><Code>AccessDenied</Code><StringToSign>s3cret</StringToSign></Error>",
+                "http://h answered 403 Forbidden (AccessDenied); ",
+            ),
         ] {
             let fault = answer(status, media, body);
             assert!(fault.error.what().starts_with(says), "{}", fault.error);

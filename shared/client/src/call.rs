@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use autopgo_core::api::PROFILE_TYPE;
 use autopgo_core::duration;
 use autopgo_core::error::{Error, Kind};
 use bytes::{Bytes, BytesMut};
@@ -18,7 +19,7 @@ use http::{Method, StatusCode};
 use reqwest::{Body, Response, Url};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::answer;
+use crate::answer::{self, Who};
 use crate::base::shown;
 use crate::client::Client;
 use crate::retry::{Again, Fault};
@@ -35,8 +36,10 @@ pub struct Moved {
     pub of: Option<u64>,
 }
 
-/// A request to the API.
+/// A request.
 pub(crate) struct Call {
+    /// Whether it is for the store that a ticket names: then it has no header but its own.
+    pub(crate) store: bool,
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
@@ -76,7 +79,12 @@ impl Client {
         }
         // Whatever becomes of the text, the status stands.
         let body = self.read(response, ERROR_BYTES, &from, None).await.unwrap_or_default();
-        Err(answer::refused(status, &headers, &body, &from, left))
+        let who = match (call.store, left) {
+            (true, _) => Who::Store,
+            (false, true) => Who::Elsewhere,
+            (false, false) => Who::Api,
+        };
+        Err(answer::refused(status, &headers, &body, &from, who))
     }
 
     /// Makes `call` once and gives the answer, whatever its status.
@@ -99,11 +107,9 @@ impl Client {
             }
             let next = target(&url, response.headers())?;
             if call.method != Method::GET {
-                let what = format!(
-                    "{} redirects to {}, and only downloads follow; set --api-url to where the server is",
-                    shown(&url),
-                    shown(&next)
-                );
+                let hint = if call.store { "" } else { "; set --api-url to where the server is" };
+                let (from, to) = (shown(&url), shown(&next));
+                let what = format!("{from} redirects to {to}, and only downloads follow{hint}");
                 return Err(Fault::never(Error::new(Kind::Invalid, what)));
             }
             // Once away, the credentials stay behind: another host must not be able to fetch them by sending us back.
@@ -118,22 +124,27 @@ impl Client {
     }
 
     async fn send(&self, call: &Call, url: Url, left: bool) -> Result<Response, Fault> {
-        let mut headers = if left { HeaderMap::new() } else { self.headers.map().clone() };
-        headers.extend(call.headers.clone());
-        if !left {
+        let mut headers = HeaderMap::new();
+        if call.store {
+            headers = call.headers.clone();
+        } else if !left {
+            headers = self.headers.map().clone();
+            headers.extend(call.headers.clone());
             self.identity.sign(&mut headers);
         }
         let pulse = Arc::new(Pulse::new());
         let mut request = self.http.request(call.method.clone(), url.clone());
         if let Some(body) = &call.body {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(autopgo_core::api::PROFILE_TYPE));
+            if !call.store {
+                headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(PROFILE_TYPE));
+            }
             // A stream has no length of its own; with one the server can refuse before it reads.
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
             request = request.body(in_pieces(body.clone(), Arc::clone(&pulse), call.sent.clone()));
         }
         match pulse.watch(self.timeout, request.headers(headers).send()).await {
             Some(Ok(response)) => Ok(response),
-            Some(Err(error)) => Err(unsent(&url, error)),
+            Some(Err(error)) => Err(unsent(&url, error, call.store)),
             None => Err(self.silent(&shown(&url))),
         }
     }
@@ -243,42 +254,50 @@ fn in_pieces(body: Bytes, pulse: Arc<Pulse>, sent: Option<Progress>) -> Body {
 
 /// Where a redirect leads.
 fn target(url: &Url, headers: &HeaderMap) -> Result<Url, Fault> {
-    let broken = |problem: &str| {
-        Fault::never(Error::new(
-            Kind::Invalid,
-            format!("{} redirects {problem}; check --api-url", shown(url)),
-        ))
-    };
     let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
-    let location = location.ok_or_else(|| broken("without saying where"))?;
-    let next = url.join(location).map_err(|_| broken("to what is no URL"))?;
+    let next = location.ok_or("without saying where").and_then(|location| onward(url, location));
+    next.map_err(|problem| {
+        let what = format!("{} redirects {problem}; check --api-url", shown(url));
+        Fault::never(Error::new(Kind::Invalid, what))
+    })
+}
+
+/// What `reference` means, found at `url`; or what is wrong with it.
+pub(crate) fn onward(url: &Url, reference: &str) -> Result<Url, &'static str> {
+    let next = url.join(reference).map_err(|_| "to what is no URL")?;
     match (url.scheme(), next.scheme()) {
         (_, "https") | ("http", "http") => Ok(next),
-        ("https", "http") => Err(broken("from https to http")),
-        _ => Err(broken("to what is no web address")),
+        ("https", "http") => Err("from https to http"),
+        _ => Err("to what is no web address"),
     }
 }
 
 /// Why no answer came.
-fn unsent(url: &Url, error: reqwest::Error) -> Fault {
+fn unsent(url: &Url, error: reqwest::Error, store: bool) -> Fault {
+    let check =
+        if store { "the server names this store: is it in reach from here?" } else { "check --api-url" };
     let at = url.origin().ascii_serialization();
     let connecting = error.is_connect();
     let refused = io_kind(&error) == Some(io::ErrorKind::ConnectionRefused);
     let error = error.without_url();
     let what = if refused {
-        let what = format!(
-            "nothing answers at {at} (connection refused); is the server running? set --api-url to where it is"
-        );
-        return Fault { error: Error::new(Kind::Unavailable, what), again: Again::Unreachable };
+        let what = match store {
+            true => format!("nothing answers at {at} (connection refused); {check}"),
+            false => format!(
+                "nothing answers at {at} (connection refused); is the server running? set --api-url to where it is"
+            ),
+        };
+        let error = Error::new(Kind::Unavailable, what);
+        return Fault { error, again: Again::Unreachable, status: None };
     } else if connecting && error.is_timeout() {
-        format!("{at} could not be reached in time; check --api-url and the network")
+        format!("{at} could not be reached in time; {check}")
     } else if connecting {
-        format!("{at} could not be reached ({}); check --api-url", answer::printable(&root(&error)))
+        format!("{at} could not be reached ({}); {check}", answer::printable(&root(&error)))
     } else {
         format!("{at} broke off before it answered")
     };
     let again = if connecting { Again::Unreachable } else { Again::Unclear(Duration::ZERO) };
-    Fault { error: Error::new(Kind::Unavailable, what).because(error), again }
+    Fault { error: Error::new(Kind::Unavailable, what).because(error), again, status: None }
 }
 
 fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {

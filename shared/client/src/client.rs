@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use autopgo_core::api::{self, Deleted, Form, Profiles, Uploaded};
+use autopgo_core::api::{self, Deleted, Form, Profiles};
 use autopgo_core::app::App;
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
@@ -13,9 +13,8 @@ use http::header::{ACCEPT, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LAST_MOD
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use reqwest::redirect::Policy;
-use uuid::Uuid;
 
-use crate::answer;
+use crate::answer::{self, Who};
 use crate::base::{Base, shown};
 use crate::call::{Call, Progress};
 use crate::identity::{Headers, Identity};
@@ -24,7 +23,7 @@ use crate::retry::{Patience, Retry};
 /// The most that is read of a profile, in bytes. A base is far smaller; this keeps a wrong address from filling memory.
 const PROFILE_BYTES: u64 = 512 << 20;
 /// The most that is read of any other answer, in bytes.
-const JSON_BYTES: u64 = 64 << 20;
+pub(crate) const JSON_BYTES: u64 = 64 << 20;
 /// Longest time to wait for a connection; shorter than the silence that a transfer may have.
 const CONNECTING: Duration = Duration::from_secs(10);
 
@@ -115,33 +114,6 @@ impl Client {
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
-    }
-
-    /// Uploads `profile` for `app` and gives the key at which it waits to be merged. `progress` is told of what is sent.
-    ///
-    /// Every try carries the same `Idempotency-Key`, so however often it is sent it is merged once. Tries end after
-    /// five minutes, because servers take no older key.
-    ///
-    /// # Errors
-    /// `Invalid` when the server refuses the profile, in its words; `TooLarge`, `Denied`; `Unavailable` when the server
-    /// cannot be reached or did not answer in time, and then it may have taken the profile all the same.
-    pub async fn upload(&self, app: &App, profile: Bytes, progress: Option<Progress>) -> Result<Uploaded> {
-        let key = Uuid::now_v7().to_string();
-        let key = HeaderValue::try_from(key)
-            .map_err(|error| Error::new(Kind::Internal, "making a key").because(error))?;
-        let mut call = self.call(Method::POST, &api::profile(app), None);
-        call.headers.insert(api::IDEMPOTENCY_KEY, key);
-        call.body = Some(profile);
-        call.sent = progress;
-        let mut retry = self.retry();
-        let doing = format!("uploading the profile of {app}");
-        loop {
-            let tried = self.attempt(&call, JSON_BYTES, None).await;
-            match tried.and_then(|done| answer::json(&done.headers, &done.body, &shown(&call.url))) {
-                Ok(uploaded) => return Ok(uploaded),
-                Err(fault) => retry.pause(&doing, fault).await?,
-            }
-        }
     }
 
     /// Downloads the base profile of `app` in `form`, unless its `ETag` is the `known` one. `progress` is told of what
@@ -239,18 +211,18 @@ impl Client {
             // 503 with a report is the answer "unhealthy"; 503 without one comes from something in front.
             answer::json(&done.headers, &done.body, &from).map_err(|foreign| match done.status {
                 status if status.is_success() => foreign,
-                status => answer::refused(status, &done.headers, &done.body, &from, false),
+                status => answer::refused(status, &done.headers, &done.body, &from, Who::Api),
             })
         });
         asked.map_err(|fault| fault.error.during(doing))
     }
 
-    fn call(&self, method: Method, path: &str, query: Option<&str>) -> Call {
+    pub(crate) fn call(&self, method: Method, path: &str, query: Option<&str>) -> Call {
         let url = self.base.join(path, query);
-        Call { method, url, headers: HeaderMap::new(), body: None, sent: None }
+        Call { store: false, method, url, headers: HeaderMap::new(), body: None, sent: None }
     }
 
-    fn retry(&self) -> Retry<'_> {
+    pub(crate) fn retry(&self) -> Retry<'_> {
         Retry::new(&*self.clock, self.patience)
     }
 }

@@ -19,6 +19,7 @@ mod call;
 mod client;
 mod identity;
 mod retry;
+mod upload;
 
 pub use call::{Moved, Progress};
 pub use client::{Client, Download, Downloaded, Options};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use autopgo_core::clock::{Clock, backoff, since};
 use autopgo_core::duration;
 use autopgo_core::error::{Error, Result};
+use http::StatusCode;
 use jiff::Timestamp;
 
 /// The longest time over which tries may start: a server takes an idempotency key for 5 minutes.
@@ -34,6 +35,8 @@ impl Default for Patience {
 pub(crate) struct Fault {
     pub(crate) error: Error,
     pub(crate) again: Again,
+    /// Of the answer, if there was one.
+    pub(crate) status: Option<StatusCode>,
 }
 
 /// Whether another try may help.
@@ -49,11 +52,11 @@ pub(crate) enum Again {
 
 impl Fault {
     pub(crate) fn never(error: Error) -> Self {
-        Self { error, again: Again::Never }
+        Self { error, again: Again::Never, status: None }
     }
 
     pub(crate) fn unclear(error: Error) -> Self {
-        Self { error, again: Again::Unclear(Duration::ZERO) }
+        Self { error, again: Again::Unclear(Duration::ZERO), status: None }
     }
 }
 
@@ -159,7 +162,7 @@ mod tests {
     }
 
     fn fault(again: Again) -> Fault {
-        Fault { error: Error::new(Kind::Unavailable, "no luck"), again }
+        Fault { error: Error::new(Kind::Unavailable, "no luck"), again, status: None }
     }
 
     async fn tries(patience: Patience, again: Again) -> (u32, Duration, String) {

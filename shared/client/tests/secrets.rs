@@ -8,7 +8,7 @@ use autopgo_client::{Headers, Identity, Options};
 use autopgo_core::api::Form;
 use autopgo_core::app::App;
 
-use fake::{Fake, Reply, answer, patient};
+use fake::{Fake, Reply, answer, json, patient};
 
 #[allow(dead_code, reason = "what only the other tests use")]
 #[path = "calls/fake.rs"]
@@ -18,6 +18,25 @@ fn secret() -> Options {
     let mut headers = Headers::default();
     headers.add("X-Api-Key: s3cret").expect("a header");
     Options { identity: Identity::bearer("s3cret").expect("a token"), headers, ..patient(9) }
+}
+
+/// An upload whose ticket is refused, renewed and used.
+async fn upload() {
+    let denied = answer("403 Forbidden", "Content-Type: application/xml\r\n", b"<Sign>s3cret</Sign>");
+    let store =
+        Fake::start(vec![Reply::Reset, Reply::Bytes(denied), Reply::Bytes(answer("200 OK", "", b""))]).await;
+    let ticket = || {
+        let body = format!(
+            r#"{{"id":"1730075435311000000-0a1b2c3d","url":"{}/k?sig=s3cret","method":"PUT","headers":{{"x-key":"s3cret"}},
+                "key":"k","expires":"2024-10-28T12:16:34Z"}}"#,
+            store.url
+        );
+        Reply::Bytes(json("200 OK", &body))
+    };
+    let created = Reply::Bytes(json("201 Created", r#"{"key":"checkout/staging/1"}"#));
+    let fake = Fake::start(vec![ticket(), ticket(), created]).await;
+    let app = App::parse("checkout").expect("a name");
+    fake.client(secret()).0.upload(&app, vec![7; 5 << 20].into(), None).await.expect("uploaded");
 }
 
 #[tokio::test]
@@ -46,6 +65,7 @@ async fn no_log_holds_a_secret() {
     ])
     .await;
     let (client, _) = fake.client(secret());
+    upload().await;
     let app = App::parse("checkout").expect("a name");
     client.download(&app, Form::Full, None, None).await.expect("downloaded");
     tracing::trace!("{client:?} {:?}", secret());

@@ -1,5 +1,7 @@
 //! The JSON of the HTTP API and its paths: what the server writes and the client reads.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,8 @@ use crate::app::App;
 
 /// `GET` lists the profiles.
 pub const PROFILES: &str = "/api/profile";
+/// `PUT` and `GET` of what a process that is its own store has signed.
+pub const OBJECTS: &str = "/api/objects";
 /// `GET`: is everything that this process leans on healthy?
 pub const HEALTH: &str = "/api/health";
 /// `GET`: can it serve?
@@ -23,6 +27,16 @@ pub fn profile(app: &App) -> String {
     format!("{PROFILES}/{app}")
 }
 
+/// `POST` asks for a ticket: leave to put an upload straight into the store.
+pub fn uploads(app: &App) -> String {
+    format!("{}/uploads", profile(app))
+}
+
+/// `POST` says that the upload of the ticket `id` lies in the store.
+pub fn completion(app: &App, id: &str) -> String {
+    format!("{}/{id}", uploads(app))
+}
+
 /// The body of every error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -37,6 +51,41 @@ pub struct Failure {
 pub struct Uploaded {
     /// Where the upload lies until it is merged.
     pub key: String,
+}
+
+/// What a client that wants a ticket says of its upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announced {
+    /// Bytes of it as it will be put.
+    pub size: u64,
+}
+
+/// A ticket: how to put one upload straight into the store. Whoever holds it may do so, so it is not to be logged.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// By which it is completed.
+    pub id: String,
+    /// Where to, with the signature in its query. One without a host is relative to the URL that the ticket was asked
+    /// at: the server is its own store then.
+    pub url: String,
+    /// By which method.
+    pub method: String,
+    /// The headers that must be sent as they are here, beside the length.
+    pub headers: BTreeMap<String, String>,
+    /// Where the upload will lie until it is completed.
+    pub key: String,
+    /// From when on it can be neither used nor completed.
+    pub expires: Timestamp,
+}
+
+/// Without the URL and the headers, which are what is secret.
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket")
+            .field("key", &self.key)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The answer to a listing.

@@ -128,6 +128,11 @@ impl Key {
         Self { app: app.clone(), place: Place::Staged(id.clone()) }
     }
 
+    /// The key of a ticket's upload before it is completed.
+    pub fn incoming(app: &App, id: &Id) -> Self {
+        Self { app: app.clone(), place: Place::Incoming(id.clone()) }
+    }
+
     /// The key of an upload that was set aside.
     pub fn rejected(app: &App, id: &Id) -> Self {
         Self { app: app.clone(), place: Place::Rejected(id.clone()) }

@@ -13,9 +13,15 @@ use uuid::Uuid;
 
 use crate::key::Id;
 
+/// How far the clocks of clients, servers and workers may differ.
+pub(crate) const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5 * 60);
+/// How long after its id's time a ticket can be used and completed: no upload of it is staged later than that.
+pub(crate) const TICKET_LIFE: Duration = Duration::from_secs(15 * 60);
+/// How long a write may be under way before it lands.
+const UNDER_WAY: Duration = Duration::from_secs(20 * 60);
 /// How long an id stays in the ledger after its own time, so that no write of its staged object can still be under
-/// way: 5 minutes of clock difference, 15 of a ticket's life, 20 of a write under way.
-pub(crate) const GRACE: Duration = Duration::from_secs(40 * 60);
+/// way.
+pub(crate) const GRACE: Duration = CLOCK_DIFFERENCE.saturating_add(TICKET_LIFE).saturating_add(UNDER_WAY);
 
 const RESERVED: &str = "autopgo:";
 const BASE: &str = "autopgo:base:";

@@ -75,6 +75,11 @@ macro_rules! limits {
 limits! {
     /// Bytes of a request's body as it is sent.
     body_bytes: u64 = 32 << 20, "AUTOPGO_MAX_BODY_BYTES";
+    /// Bytes of an upload that is put straight into the store with a ticket.
+    ticket_bytes: u64 = 64 << 20, "AUTOPGO_MAX_TICKET_BYTES";
+    /// Bytes of a download that the server sends itself; a larger one is left to a store that can sign. By default all
+    /// of them: it is for hosts that cut answers off.
+    download_bytes: u64 = u64::MAX, "AUTOPGO_DOWNLOAD_CAP_BYTES";
     /// Bytes of an upload once it is unpacked.
     upload_raw_bytes: u64 = 256 << 20, "AUTOPGO_MAX_UPLOAD_RAW_BYTES";
     /// Bytes of a base profile before it is packed. A larger one is written compacted.

@@ -3,6 +3,7 @@
 mod delete;
 mod download;
 mod list;
+mod ticket;
 mod upload;
 
 pub use download::{Download, Downloaded};

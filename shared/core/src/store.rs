@@ -4,6 +4,7 @@ pub mod walk;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -13,7 +14,7 @@ use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::key::{Id, Key, Place};
 use crate::limits::Limits;
-use crate::port::blobs::{Blobs, Object, Stat, Version, When};
+use crate::port::blobs::{Blobs, Object, Signed, Stat, Version, When};
 
 /// How many objects are removed at once.
 const REMOVED_AT_ONCE: usize = 16;
@@ -24,6 +25,7 @@ pub struct ProfileStore {
     blobs: Arc<dyn Blobs>,
     base_bytes: u64,
     staged_bytes: u64,
+    incoming_bytes: u64,
 }
 
 /// Why an upload was set aside, as it stands in `{app}/rejected/{id}.json`.
@@ -42,6 +44,7 @@ impl ProfileStore {
             blobs,
             base_bytes: packed(limits.base().raw_bytes),
             staged_bytes: packed(limits.upload_raw_bytes),
+            incoming_bytes: limits.ticket_bytes,
         }
     }
 
@@ -80,6 +83,36 @@ impl ProfileStore {
             .map_err(|error| stored(error, format_args!("writing {key}")))
     }
 
+    /// Signs a GET of the base profile of `app`. `None`: the store signs nothing.
+    pub async fn sign_base(&self, app: &App, lasts: Duration) -> Result<Option<Signed>> {
+        let key = Key::base(app).to_string();
+        let signed = self.blobs.sign_get(&key, lasts).await;
+        signed.map_err(|error| stored(error, format_args!("signing a download of {key}")))
+    }
+
+    /// Signs a PUT of a ticket's upload of exactly `size` bytes. `None`: the store signs nothing.
+    pub async fn sign_incoming(
+        &self,
+        app: &App,
+        id: &Id,
+        size: u64,
+        lasts: Duration,
+    ) -> Result<Option<Signed>> {
+        let key = Key::incoming(app, id).to_string();
+        let signed = self.blobs.sign_put(&key, size, lasts).await;
+        signed.map_err(|error| stored(error, format_args!("signing an upload to {key}")))
+    }
+
+    /// What was put with a ticket, or `None` if there is nothing.
+    ///
+    /// # Errors
+    /// `TooLarge` if it has more bytes than a ticket allows: not every store keeps to the size that was signed.
+    pub async fn incoming(&self, app: &App, id: &Id) -> Result<Option<Bytes>> {
+        let key = Key::incoming(app, id).to_string();
+        let object = self.blobs.read(&key, self.incoming_bytes).await;
+        Ok(object.map_err(|error| read(error, &key))?.map(|object| object.bytes))
+    }
+
     /// Stages an upload. One with this id that is there already is the same upload, sent again: it stays.
     pub async fn stage(&self, app: &App, id: &Id, bytes: Bytes) -> Result<()> {
         let key = Key::staged(app, id).to_string();
@@ -103,13 +136,17 @@ impl ProfileStore {
 
     /// Whether an upload is still staged. An error is never "no".
     pub async fn is_staged(&self, app: &App, id: &Id) -> Result<bool> {
-        let key = Key::staged(app, id).to_string();
-        Ok(self
-            .blobs
-            .stat(&key)
-            .await
-            .map_err(|error| stored(error, format_args!("looking up {key}")))?
-            .is_some())
+        self.is_there(&Key::staged(app, id)).await
+    }
+
+    /// Whether an upload was set aside. An error is never "no".
+    pub async fn is_rejected(&self, app: &App, id: &Id) -> Result<bool> {
+        self.is_there(&Key::rejected(app, id)).await
+    }
+
+    async fn is_there(&self, key: &Key) -> Result<bool> {
+        let stat = self.blobs.stat(&key.to_string()).await;
+        Ok(stat.map_err(|error| stored(error, format_args!("looking up {key}")))?.is_some())
     }
 
     /// The ids of all uploads of `app` that are staged.

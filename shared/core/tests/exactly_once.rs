@@ -65,6 +65,8 @@ const REACHED: &[&str] = &[
     "a process died",
     "a read failed",
     "a staged object was put twice",
+    "a ticket had ended",
+    "a ticket was completed",
     "a write lost its race",
     "a write was refused for nothing",
     "an answer was lost",
@@ -97,13 +99,16 @@ fn every_promise_holds() {
 
 #[test]
 fn every_promise_holds_where_it_is_narrow() {
-    let plans: [(&str, Focus, u64); 6] = [
+    let plans: [(&str, Focus, u64); 9] = [
         ("two_workers_hours_apart", focus::two_workers_hours_apart, 1000),
         ("uploads_hours_apart", focus::uploads_hours_apart, 1000),
         ("two_deletions_one_mark", focus::two_deletions_one_mark, 1000),
         ("deletion_races_the_first_merge", focus::deletion_races_the_first_merge, 1000),
         ("set_aside_and_deleted", focus::set_aside_and_deleted, 3000),
         ("idle_and_mixed", focus::idle_and_mixed, 1000),
+        ("completed_twice", focus::completed_twice, 1000),
+        ("completed_and_deleted", focus::completed_and_deleted, 1000),
+        ("tickets_hours_apart", focus::tickets_hours_apart, 1000),
     ];
     for (name, focus, seeds) in plans {
         let setting = Setting { focus: Some(focus), ..Setting::default() };
@@ -217,6 +222,23 @@ fn unknown_outcome_taken_as_success() {
     let setting = without(Mutant::UnknownIsSuccess);
     breaks(Wrong::Early, 500, setting);
     breaks(Wrong::Lost, 1000, Setting { overlooked: &[Wrong::Early, Wrong::Removed], ..setting });
+}
+
+#[test]
+fn what_was_put_with_a_ticket_removed_before_it_is_staged() {
+    breaks(Wrong::Refused, 1000, without(Mutant::RemovedBeforeStaged));
+}
+
+#[test]
+fn completion_that_looks_at_the_ledger_before_it_looks_at_staging() {
+    let setting = without(Mutant::LedgerBeforeStaged);
+    breaks(Wrong::Refused, 1000, Setting { focus: Some(focus::completed_twice), ..setting });
+}
+
+#[test]
+fn ticket_without_an_end() {
+    let setting = without(Mutant::EndlessTicket);
+    breaks(Wrong::Twice, 2000, Setting { focus: Some(focus::tickets_hours_apart), ..setting });
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod pipeline {
     mod limits;
     mod pull;
     mod sweep;
+    mod ticket;
 }
 
 use std::sync::Arc;
@@ -48,6 +49,9 @@ fn every_verb_can_be_spawned() {
     let (house, app) = (House::new(), app("hello"));
     spawnable(house.server.upload(&app, Bytes::new(), None));
     spawnable(house.server.download(&app, Form::Full, &|_| false));
+    let id = Id::fresh(&*house.clock);
+    spawnable(house.server.ticket(&app, 1, None));
+    spawnable(house.server.complete(&app, &id));
     spawnable(house.server.list());
     spawnable(house.server.delete(&app));
     spawnable(house.worker.handle(&[]));

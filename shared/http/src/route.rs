@@ -6,4 +6,6 @@ mod etag;
 pub(crate) mod health;
 pub(crate) mod list;
 pub(crate) mod name;
+pub(crate) mod object;
+pub(crate) mod ticket;
 pub(crate) mod upload;

@@ -6,28 +6,47 @@ use autopgo_core::server::Server;
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 
 use crate::fail::Failure;
 use crate::guard::{Room, admit};
 use crate::log::observe;
-use crate::route::{delete, download, health, list, name, upload};
+use crate::objects::Objects;
+use crate::route::object::{self, Shelf};
+use crate::route::{delete, download, health, list, name, ticket, upload};
 
 /// The API over `server`, with `checks` behind `/api/health`. Its limits are the server's.
 ///
 /// Health and readiness are answered however full the server is. Every error is `{"message", "code"}`, every answer
 /// has an `x-request-id`, every request a line in the log.
 pub fn router(server: Server, checks: Checks) -> Router {
-    let room = Room::new(server.host().limits.requests);
-    let api = Router::new()
+    assembled(server, checks, None)
+}
+
+/// The same for a process that is its own store: the URLs that `objects` signs lead back here. The server's store must
+/// be `objects`.
+pub fn router_with_objects(server: Server, checks: Checks, objects: Objects) -> Router {
+    assembled(server, checks, Some(objects))
+}
+
+fn assembled(server: Server, checks: Checks, objects: Option<Objects>) -> Router {
+    let limits = server.host().limits.clone();
+    let room = Room::new(limits.requests);
+    let mut api = Router::new()
         .route(api::PROFILES, get(list::list))
         .route("/api/profile/", any(name::none))
         .route("/api/profile/{app}", get(download::download).post(upload::upload).delete(delete::delete))
-        .layer(from_fn_with_state(room, admit))
+        .route("/api/profile/{app}/uploads", post(ticket::ask))
+        .route("/api/profile/{app}/uploads/{id}", post(ticket::complete))
         .with_state(server);
+    if let Some(objects) = objects {
+        let shelf = Shelf { objects, limits };
+        let route = format!("{}/{{*key}}", api::OBJECTS);
+        api = api.merge(Router::new().route(&route, get(object::get).put(object::put)).with_state(shelf));
+    }
     finished(
-        api.merge(health::routes(checks)),
-        "/api/profile, /api/profile/{app}, /api/health and /api/ready",
+        api.layer(from_fn_with_state(room, admit)).merge(health::routes(checks)),
+        "/api/profile, /api/profile/{app}, /api/profile/{app}/uploads, /api/health and /api/ready",
     )
 }
 

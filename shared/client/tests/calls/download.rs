@@ -86,8 +86,9 @@ async fn secrets_stay_with_the_host_they_are_for() {
         Reply::Bytes(answer("307 Temporary Redirect", &away, b"")),
     ])
     .await;
-    let got = download(&fake.client(secret()).0).await.expect("followed");
-    assert_eq!(&got.bytes[..], b"profile");
+    let (client, _) = fake.client(secret());
+    let got = client.download(&app(), Form::Full, Some("\"old\""), None).await.expect("followed");
+    assert!(matches!(got, Downloaded::Profile(got) if &got.bytes[..] == b"profile"));
     let seen = fake.seen();
     for seen in &seen {
         assert_eq!(seen.header("authorization"), Some("Bearer s3cret"));
@@ -97,6 +98,10 @@ async fn secrets_stay_with_the_host_they_are_for() {
     let there = &store.seen()[0];
     assert_eq!(there.line, "GET /bucket?X-Amz-Signature=abc HTTP/1.1");
     assert!(!format!("{there:?}").contains("s3cret"), "{there:?}");
+    // Nor what else is for the API alone.
+    let mut names: Vec<_> = there.headers.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["accept", "host", "user-agent"]);
 }
 
 #[tokio::test]

@@ -3,4 +3,5 @@
 
 mod download;
 mod fake;
+mod ticket;
 mod upload;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use autopgo_pprof::{Edges, Profile, compact, has_samples};
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use super::Server;
 use crate::api::Form;
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
-use crate::port::blobs::{Object, Version};
+use crate::port::blobs::{Object, Signed, Stat, Version};
 
 /// A base profile, as it goes out.
 #[derive(Clone, Debug)]
@@ -35,6 +36,9 @@ pub enum Downloaded {
         /// The value for `ETag`.
         etag: String,
     },
+    /// The profile is more than this host sends: the store gives it to whoever has this, for a short time. A URL without
+    /// a host is relative to the one that was asked.
+    Elsewhere(Signed),
 }
 
 /// Compacted forms by application and version of the base: computing one costs a merge's worth of time, and CI asks
@@ -54,6 +58,11 @@ struct Compacted {
     etag: String,
 }
 
+/// How long a URL of the store is good for: the client follows at once.
+const SIGNED: Duration = Duration::from_secs(5 * 60);
+/// A base above this size is not opened to see whether it is the empty one of a deleted application: its ledger would
+/// have to name some 60,000 uploads.
+const OPENED: u64 = 1 << 20;
 /// How many bytes are kept.
 const CACHED: usize = 64 << 20;
 
@@ -81,6 +90,9 @@ impl Cache {
 impl Server {
     /// The base profile of `app`. `known` says whether the client has the state of an `ETag` (its `If-None-Match`).
     ///
+    /// A profile over the limit on downloads is left to the store, if it can sign. Of the compact form, which no store
+    /// has, the whole profile takes the place then: the compiler makes the same of both.
+    ///
     /// # Errors
     /// `NotFound` if nothing was merged yet, or all of it was deleted.
     pub async fn download(
@@ -89,13 +101,18 @@ impl Server {
         form: Form,
         known: &(dyn Fn(&str) -> bool + Sync),
     ) -> Result<Downloaded> {
+        if form == Form::Full
+            && let Some(elsewhere) = self.left_to_the_store(app, known).await?
+        {
+            return Ok(elsewhere);
+        }
         let read = self.host.store.base(app).await;
         let object = read.map_err(|error| our_state(app, error))?.ok_or_else(|| none(app))?;
         let Object { bytes, version, modified } = object;
         let download = match form {
             Form::Full => {
                 self.must_have_samples(app, bytes.clone()).await?;
-                Download { bytes, etag: format!("\"{}\"", version.as_str().trim_matches('"')), modified }
+                Download { bytes, etag: strong(&version), modified }
             }
             Form::Compact => {
                 let compacted = self.compacted(app, bytes, version).await?;
@@ -105,7 +122,41 @@ impl Server {
         if known(&download.etag) {
             return Ok(Downloaded::Unchanged { etag: download.etag });
         }
+        if download.bytes.len() as u64 > self.host.limits.download_bytes
+            && let Some(elsewhere) = self.elsewhere(app).await?
+        {
+            return Ok(elsewhere);
+        }
         Ok(Downloaded::Profile(download))
+    }
+
+    /// The answer for a profile over the limit, found without reading it. `None` if it is to be read.
+    async fn left_to_the_store(
+        &self,
+        app: &App,
+        known: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<Option<Downloaded>> {
+        let most = self.host.limits.download_bytes;
+        if most == u64::MAX {
+            // A look-up costs a call: none for hosts that have no limit.
+            return Ok(None);
+        }
+        let Some(Stat { size, version, .. }) = self.host.store.base_stat(app).await? else {
+            return Err(none(app));
+        };
+        if size <= most.max(OPENED) {
+            return Ok(None);
+        }
+        let etag = strong(&version);
+        if known(&etag) {
+            return Ok(Some(Downloaded::Unchanged { etag }));
+        }
+        self.elsewhere(app).await
+    }
+
+    async fn elsewhere(&self, app: &App) -> Result<Option<Downloaded>> {
+        let signed = self.host.store.sign_base(app, SIGNED).await?;
+        Ok(signed.map(Downloaded::Elsewhere))
     }
 
     /// The empty base of a deleted application is no profile. Looking for a first sample costs next to nothing.
@@ -137,6 +188,11 @@ impl Server {
         self.compacted.keep(app, version, compacted.clone());
         Ok(compacted)
     }
+}
+
+/// The `ETag` of the whole profile: the store's version.
+fn strong(version: &Version) -> String {
+    format!("\"{}\"", version.as_str().trim_matches('"'))
 }
 
 /// To a client "too large" and "unusable" speak of what it sent: here it is our own state that is wrong.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::Server;
 use crate::app::App;
@@ -10,11 +11,10 @@ use crate::clock::{backoff, since};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::key::{Id, Key};
+use crate::ledger::CLOCK_DIFFERENCE;
 use crate::limits::Limits;
 use crate::upload;
 
-/// How far an idempotency key's time may be off ours: what the grace time of the ledger allows for clocks.
-const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5 * 60);
 /// How long publishing is tried before the answer goes out without it.
 const PUBLISHING: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -29,22 +29,44 @@ impl Server {
     /// `Unusable` for what is no CPU profile that PGO can use and `TooLarge` for one over a limit, both saying what is
     /// wrong; `Invalid` for a bad idempotency key; `Unavailable` if it could not be stored. Nothing is staged then.
     pub async fn upload(&self, app: &App, body: Bytes, idempotency_key: Option<&str>) -> Result<Key> {
-        let clock = &*self.host.clock;
-        let start = clock.now();
-        let id = match idempotency_key {
-            Some(key) => Id::from_idempotency_key(key, clock, CLOCK_DIFFERENCE)?,
-            None => Id::fresh(clock),
-        };
-        let limits = std::sync::Arc::clone(&self.host.limits);
-        let body = self.host.compute(move || checked(body, &limits)).await;
-        let body = body.inspect_err(|error| count(error.kind()))?;
-        let size = body.len();
-        self.host.store.stage(app, &id, body).await.inspect_err(|error| count(error.kind()))?;
-        metrics::counter!("autopgo_uploads_total", "outcome" => "staged").increment(1);
-        metrics::histogram!("autopgo_upload_seconds").record(since(start, clock.now()).as_secs_f64());
-        tracing::info!(app = %app, profile.id = %id, size_bytes = size, "profile staged");
+        let start = self.host.clock.now();
+        let id = self.id(idempotency_key)?;
+        let body = self.check(body).await?;
+        self.stage(app, &id, body, start).await?;
         self.announce(Event::Uploaded { app: app.clone(), id: id.clone() }).await;
         Ok(Key::staged(app, &id))
+    }
+
+    /// The id of an upload: made from the idempotency key, or a fresh one.
+    ///
+    /// # Errors
+    /// `Invalid` for a key that is none, or whose time is too far off ours.
+    pub(super) fn id(&self, idempotency_key: Option<&str>) -> Result<Id> {
+        let clock = &*self.host.clock;
+        match idempotency_key {
+            Some(key) => Id::from_idempotency_key(key, clock, CLOCK_DIFFERENCE),
+            None => Ok(Id::fresh(clock)),
+        }
+    }
+
+    /// What is to be staged for `body`.
+    ///
+    /// # Errors
+    /// `Unusable` and `TooLarge`, as for an upload.
+    pub(super) async fn check(&self, body: Bytes) -> Result<Bytes> {
+        let limits = std::sync::Arc::clone(&self.host.limits);
+        self.host.compute(move || checked(body, &limits)).await.inspect_err(|error| count(error.kind()))
+    }
+
+    /// Stages what was checked, for a request that began at `start`.
+    pub(super) async fn stage(&self, app: &App, id: &Id, body: Bytes, start: Timestamp) -> Result<()> {
+        let size = body.len();
+        self.host.store.stage(app, id, body).await.inspect_err(|error| count(error.kind()))?;
+        metrics::counter!("autopgo_uploads_total", "outcome" => "staged").increment(1);
+        metrics::histogram!("autopgo_upload_seconds")
+            .record(since(start, self.host.clock.now()).as_secs_f64());
+        tracing::info!(app = %app, profile.id = %id, size_bytes = size, "profile staged");
+        Ok(())
     }
 
     /// Publishes `event`, for two seconds at the most. If that fails the store still has it all: the sweep finds it.

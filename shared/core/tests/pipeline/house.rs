@@ -181,7 +181,7 @@ impl House {
                 let profile = Profile::parse(&download.bytes, &Limits::default().base()).expect("a profile");
                 Ok((profile, download.etag))
             }
-            Ok(Downloaded::Unchanged { .. }) => panic!("nothing was known"),
+            Ok(Downloaded::Unchanged { .. } | Downloaded::Elsewhere(_)) => panic!("nothing was known"),
             Err(error) => Err(error.kind()),
         }
     }

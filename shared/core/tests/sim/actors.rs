@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use autopgo_core::app::App;
-use autopgo_core::clock::since;
+use autopgo_core::clock::{Clock, since};
 use autopgo_core::error::{Error, Kind};
 use autopgo_core::event::{Envelope, Event};
 use autopgo_core::key::{Id, Key};
@@ -12,11 +12,13 @@ use autopgo_core::port::blobs::{Blobs, When};
 use autopgo_core::server::Server;
 use autopgo_core::worker::Worker;
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::blobs::SimBlobs;
 use super::executor::Process;
 use super::history::{Load, Wrong};
+use super::mutants::Mutant;
 use super::profile::{self, Period};
 use super::world::World;
 
@@ -27,6 +29,8 @@ const GO: Process = Process("go", 0);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// When a client stops sending an upload again: what the server's check of the key's time is made for.
 const RETRYING: Duration = Duration::from_secs(5 * 60);
+/// A ticket is good for this long at least, however far the clocks are off.
+const SURE: Duration = Duration::from_secs(9 * 60);
 /// A server reads a request and writes what is in it within this time.
 const REQUEST: Duration = Duration::from_secs(5 * 60);
 
@@ -134,20 +138,18 @@ async fn upload(world: &Arc<World>, number: usize) {
     let millis = u64::try_from(made.as_millisecond()).expect("after 1970");
     let key = uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid().to_string();
     let id = Id::from_idempotency_key(&key, &*clock, RETRYING).expect("made this moment");
-    let upload = world.history.upload(name, app.clone(), id, load);
+    let upload = world.history.upload(name, app.clone(), id.clone(), load);
     let stubborn = world.sim.happens(world.plan.stubborn);
+    let sender = Sender { world: Arc::clone(world), clock, app, body, key, id, upload, made, stubborn };
+    if world.plan.tickets > 0 && world.sim.happens(world.plan.tickets) {
+        return sender.with_ticket().await;
+    }
     loop {
-        let (process, server) = world.server();
-        let (answer, answered) = oneshot::channel();
-        let request =
-            request(Arc::clone(world), server, app.clone(), body.clone(), key.clone(), upload, answer);
-        world.sim.spawn(process, request);
-        let answered = tokio::select! {
-            biased;
-            answered = answered => answered.ok(),
-            () = world.sim.sleep(PATIENCE) => None,
-        };
-        match answered.filter(|_| !world.sim.happens(world.plan.faults.unanswered)) {
+        let (app, body, key) = (sender.app.clone(), sender.body.clone(), sender.key.clone());
+        let accepted = sender.accepted();
+        let upload =
+            |server: Server| async move { server.upload(&app, body, Some(&key)).await.map(|_| accepted()) };
+        match sender.ask(upload).await {
             Some(Ok(())) if !stubborn => return,
             // The key is too old, by the server's clock.
             Some(Err(error)) if error.kind() == Kind::Invalid => return,
@@ -156,33 +158,160 @@ async fn upload(world: &Arc<World>, number: usize) {
             }
             _ => {}
         }
-        let most = if stubborn { 10_000_000 } else { 100_000 };
-        let millis = world.sim.chance(|chance| chance.magnitude(most));
-        world.sim.sleep(Duration::from_millis(millis)).await;
-        if !stubborn && since(made, clock.now()) > RETRYING {
+        if !sender.again().await {
             return;
         }
-        world.sim.count("a client sent again");
     }
 }
 
-async fn request(
+/// A client with one upload.
+struct Sender {
     world: Arc<World>,
-    server: Server,
+    clock: Arc<dyn Clock>,
     app: App,
     body: Bytes,
     key: String,
+    id: Id,
     upload: usize,
-    answer: oneshot::Sender<Result<(), Error>>,
-) {
-    let _fence = world.sim.fence(REQUEST);
-    let result = server.upload(&app, body, Some(&key)).await.map(drop);
-    if result.is_ok() {
-        world.history.accepted(upload);
+    made: Timestamp,
+    stubborn: bool,
+}
+
+impl Sender {
+    /// What a server that has taken the upload says.
+    fn accepted(&self) -> impl FnOnce() + Send + 'static {
+        let (world, upload) = (Arc::clone(&self.world), self.upload);
+        move || world.history.accepted(upload)
     }
-    world.sim.pause().await;
-    // Nobody may be waiting any more.
-    let _ = answer.send(result);
+
+    /// Asks a server, which may die over it, and gives the answer if it comes.
+    async fn ask<T, F>(&self, ask: impl FnOnce(Server) -> F) -> Option<Result<T, Error>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let world = &self.world;
+        let (process, server) = world.server();
+        let (answer, answered) = oneshot::channel();
+        let (actor, work) = (Arc::clone(world), ask(server));
+        world.sim.spawn(process, async move {
+            let _fence = actor.sim.fence(REQUEST);
+            let result = work.await;
+            actor.sim.pause().await;
+            // Nobody may be waiting any more.
+            let _ = answer.send(result);
+        });
+        let answered = tokio::select! {
+            biased;
+            answered = answered => answered.ok(),
+            () = world.sim.sleep(PATIENCE) => None,
+        };
+        answered.filter(|_| !world.sim.happens(world.plan.faults.unanswered))
+    }
+
+    /// Waits for the next try. Whether there is one.
+    async fn again(&self) -> bool {
+        let most = if self.stubborn { 10_000_000 } else { 100_000 };
+        let millis = self.world.sim.chance(|chance| chance.magnitude(most));
+        self.world.sim.sleep(Duration::from_millis(millis)).await;
+        if !self.stubborn && self.age() > RETRYING {
+            return false;
+        }
+        self.world.sim.count("a client sent again");
+        true
+    }
+
+    fn age(&self) -> Duration {
+        since(self.made, self.clock.now())
+    }
+
+    /// Takes a ticket, puts the upload, and completes it until that is answered. A stubborn client does so for hours, and
+    /// now and then puts it once more.
+    async fn with_ticket(&self) {
+        let world = &self.world;
+        let blobs = SimBlobs { bucket: Arc::clone(&world.bucket), process: CLIENT };
+        let (mut ticket, mut put) = (None, false);
+        loop {
+            let fault = match (&ticket, put) {
+                (None, _) => match self.take_ticket().await {
+                    Ok(taken) => {
+                        ticket = Some(taken);
+                        continue;
+                    }
+                    Err(fault) => fault,
+                },
+                (Some(key), false) => match blobs.write(key, self.body.clone(), When::Always).await {
+                    Ok(_) => {
+                        put = true;
+                        continue;
+                    }
+                    Err(error) => Some(error),
+                },
+                (Some(_), true) => {
+                    put &= !(self.stubborn && world.sim.happens(300));
+                    let answer = self.complete().await;
+                    match answer {
+                        Ok(()) if self.stubborn => None,
+                        Ok(()) => return,
+                        Err(fault) => fault,
+                    }
+                }
+            };
+            match fault {
+                // The key is too old, by the server's clock.
+                Some(error) if error.kind() == Kind::Invalid => return,
+                // So is the ticket: what was put cannot be missing.
+                Some(error) if error.kind() == Kind::NotFound => {
+                    if self.age() < SURE {
+                        let what = format!("the ticket of {} was refused: {}", self.id, error.chain());
+                        world.history.broken(Wrong::Refused, what);
+                    }
+                    world.sim.count("a ticket had ended");
+                    return;
+                }
+                Some(error) if error.kind() != Kind::Unavailable => {
+                    let what = format!("an upload with a ticket failed: {}", error.chain());
+                    return world.history.broken(Wrong::Refused, what);
+                }
+                _ => {}
+            }
+            if !self.again().await {
+                return;
+            }
+        }
+    }
+
+    /// The key to put the upload at. No error is no answer.
+    async fn take_ticket(&self) -> Result<String, Option<Error>> {
+        let (app, key, size) = (self.app.clone(), self.key.clone(), self.body.len() as u64);
+        let ask = |server: Server| async move { server.ticket(&app, size, Some(&key)).await };
+        let ticket = self.ask(ask).await.ok_or(None)?.map_err(Some)?;
+        Ok(ticket.expect("this store signs").key)
+    }
+
+    async fn complete(&self) -> Result<(), Option<Error>> {
+        let (app, id, accepted) = (self.app.clone(), self.id.clone(), self.accepted());
+        let endless = self.world.mutant == Some(Mutant::EndlessTicket);
+        let ask = |server: Server| async move {
+            let mut completed = server.complete(&app, &id).await.map(drop);
+            if endless && matches!(&completed, Err(error) if error.what().contains("has expired")) {
+                completed = complete_in_spite_of_all(&server, &app, &id).await;
+            }
+            completed.map(|()| accepted())
+        };
+        self.ask(ask).await.ok_or(None)?.map_err(Some)?;
+        self.world.sim.count("a ticket was completed");
+        Ok(())
+    }
+}
+
+/// What a server would do that does not ask how old a ticket is.
+async fn complete_in_spite_of_all(server: &Server, app: &App, id: &Id) -> Result<(), Error> {
+    let store = &server.host().store;
+    match store.incoming(app, id).await? {
+        Some(body) => store.stage(app, id, body).await,
+        None => Ok(()),
+    }
 }
 
 /// A client asks for a deletion, again and again while the answer is "try again".

@@ -31,6 +31,7 @@ pub(crate) fn two_workers_hours_apart(plan: &mut Plan) {
         batch: 1,
         sweepers: 0,
         uploads: 5,
+        tickets: 0,
         go_uploads: 0,
         deletes: 0,
         go_deletes: 0,
@@ -89,6 +90,7 @@ pub(crate) fn deletion_races_the_first_merge(plan: &mut Plan) {
         faults: Faults::default(),
         apps: 1,
         uploads: 1,
+        tickets: 0,
         go_uploads: 0,
         deletes: 2,
         go_deletes: 0,
@@ -135,6 +137,62 @@ pub(crate) fn idle_and_mixed(plan: &mut Plan) {
         wall: 400,
         idle: 400,
         stubborn: 0,
+        ..plan.clone()
+    };
+}
+
+/// Tickets that are completed again and again while what they were for is merged, settled and set aside.
+pub(crate) fn completed_twice(plan: &mut Plan) {
+    *plan = Plan {
+        pace: Pace { overlaps: 300, freezes: 5, most: Duration::from_secs(60), ..HOURS },
+        steps: 300,
+        faults: Faults { unanswered: 300, answer_lost: 50, duplicate: 100, ..Faults::default() },
+        skew: Duration::ZERO,
+        apps: 1,
+        servers: 2,
+        workers: 2,
+        uploads: 3,
+        tickets: 1000,
+        go_uploads: 0,
+        deletes: 0,
+        go_deletes: 0,
+        spread: Duration::from_secs(5),
+        idle: 0,
+        ..plan.clone()
+    };
+}
+
+/// Completions that race deletions.
+pub(crate) fn completed_and_deleted(plan: &mut Plan) {
+    completed_twice(plan);
+    plan.deletes = 3;
+    plan.go_deletes = 1;
+    plan.wall = 300;
+    plan.garbage = 0;
+}
+
+/// Tickets that somebody uses for hours, and few other uploads: the ledger has long forgotten them.
+pub(crate) fn tickets_hours_apart(plan: &mut Plan) {
+    *plan = Plan {
+        pace: Pace { freezes: 10, ..HOURS },
+        steps: 600,
+        faults: Faults::default(),
+        skew: Duration::ZERO,
+        apps: 1,
+        workers: 1,
+        consumers: 1,
+        sweepers: 1,
+        sweep_after: Duration::ZERO,
+        deadline: false,
+        uploads: 5,
+        tickets: 500,
+        stubborn: 600,
+        go_uploads: 0,
+        deletes: 0,
+        go_deletes: 0,
+        spread: Duration::from_secs(3 * 60 * 60),
+        idle: 0,
+        identical: 0,
         ..plan.clone()
     };
 }

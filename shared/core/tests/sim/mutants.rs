@@ -7,12 +7,13 @@ mod order;
 mod outcome;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::bytes::Bytes;
 use async_trait::async_trait;
 use autopgo_core::error::Result;
 use autopgo_core::key::{Key, Place};
-use autopgo_core::port::blobs::{Blobs, Entry, Object, Stat, Version, When};
+use autopgo_core::port::blobs::{Blobs, Entry, Object, Signed, Stat, Version, When};
 use autopgo_core::port::bus::Topic;
 use futures_util::stream::BoxStream;
 
@@ -45,6 +46,12 @@ pub(crate) enum Mutant {
     UnknownIsSuccess,
     /// An id leaves the ledger as soon as its staged object is gone.
     NoGrace,
+    /// What was put with a ticket is removed before it is staged.
+    RemovedBeforeStaged,
+    /// A completion that finds nothing looks at the ledger first and at what is staged then.
+    LedgerBeforeStaged,
+    /// A ticket can be completed for ever (see `actors.rs`).
+    EndlessTicket,
 }
 
 impl Mutant {
@@ -73,6 +80,10 @@ impl Mutant {
             // Workers list before they read for another reason too.
             Self::DeletionReadsBaseFirst if process.0 != "server" => blobs,
             Self::DeletionReadsBaseFirst => twisted(blobs, order::DeletionReadsBaseFirst::default()),
+            Self::RemovedBeforeStaged => twisted(blobs, order::RemovedBeforeStaged),
+            Self::LedgerBeforeStaged if process.0 != "server" => blobs,
+            Self::LedgerBeforeStaged => twisted(blobs, order::LedgerBeforeStaged::default()),
+            Self::EndlessTicket => blobs,
             Self::UnconditionalWrite => twisted(blobs, outcome::UnconditionalWrite),
             Self::UnknownIsSuccess => twisted(blobs, outcome::UnknownIsSuccess),
         }
@@ -139,6 +150,10 @@ impl<T: Twist> Blobs for Twisted<T> {
         self.twist.list(&*self.inner, prefix, after)
     }
 
+    async fn sign_put(&self, key: &str, size: u64, lasts: Duration) -> Result<Option<Signed>> {
+        self.inner.sign_put(key, size, lasts).await
+    }
+
     async fn check(&self) -> Result<()> {
         self.inner.check().await
     }
@@ -147,6 +162,11 @@ impl<T: Twist> Blobs for Twisted<T> {
 /// The key, if it is a base's.
 fn base(key: &str) -> Option<Key> {
     Key::parse(key).filter(|key| key.place == Place::Base)
+}
+
+/// Whether the key is that of what was put with a ticket.
+fn incoming(key: &str) -> bool {
+    Key::parse(key).is_some_and(|key| matches!(key.place, Place::Incoming(_)))
 }
 
 /// The key, if it is a staged upload's.

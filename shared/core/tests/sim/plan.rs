@@ -90,8 +90,16 @@ pub(crate) struct Plan {
     pub(crate) reserved: u64,
     /// Of a thousand clients: ones that send again for hours, whatever they are answered.
     pub(crate) stubborn: u64,
+    /// Of a thousand uploads by clients: ones that go straight into the store, with a ticket.
+    pub(crate) tickets: u64,
     /// Of a thousand uploads by a Go server: ones that are no profile, or a heap profile.
     pub(crate) garbage: u64,
+}
+
+/// Drawn by itself, so that what else a seed decides is not changed by it.
+fn tickets(seed: u64) -> u64 {
+    let mut chance = Chance::from_seed(!seed);
+    if chance.happens(400) { chance.pick(&[300, 1000]) } else { 0 }
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -158,6 +166,7 @@ impl Plan {
             reserved: often(c),
             stubborn: often(c),
             garbage: often(c),
+            tickets: tickets(seed),
         };
         (plan, chance)
     }

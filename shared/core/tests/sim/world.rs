@@ -27,7 +27,7 @@ pub(crate) struct World {
     pub(crate) bucket: Arc<Bucket>,
     pub(crate) bus: Arc<Bus>,
     pub(crate) apps: Vec<App>,
-    mutant: Option<Mutant>,
+    pub(crate) mutant: Option<Mutant>,
     servers: Mutex<Vec<Server>>,
 }
 

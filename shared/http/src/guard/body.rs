@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use autopgo_core::server::Server;
-use axum::body::HttpBody;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -15,6 +15,55 @@ use crate::fail::Failure;
 /// How long a whole body may take: less than the five minutes by which an idempotency key may be old when it has come.
 /// The largest body by default makes it at 1.2 Mbit/s.
 const LONGEST: Duration = Duration::from_secs(4 * 60);
+
+/// How long to wait for a body.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience {
+    /// The longest silence.
+    pub(crate) silence: Duration,
+    /// The longest time in all.
+    pub(crate) all: Duration,
+}
+
+impl Patience {
+    /// For what must be here while its idempotency key is fresh.
+    pub(crate) const SHORT: Self = Self { silence: LONGEST, all: LONGEST };
+    /// For what has a ticket: almost as long as a request may take.
+    pub(crate) const LONG: Self = Self { silence: LONGEST, all: Duration::from_secs(9 * 60) };
+}
+
+/// Reads a body of at most `most` bytes; a larger one is `too_large`, before a byte is read where the length was
+/// announced.
+///
+/// # Errors
+/// 408 for a client that stalls or trickles; 400 for one that stops half-way.
+pub(crate) async fn whole(
+    mut body: Body,
+    most: u64,
+    patience: Patience,
+    too_large: impl Fn() -> Failure,
+) -> Result<Bytes, Failure> {
+    let announced = body.size_hint().lower();
+    if announced > most {
+        return Err(too_large());
+    }
+    let mut whole = Vec::with_capacity(usize::try_from(announced).map_err(|_| too_large())?);
+    let end = Instant::now() + patience.all;
+    loop {
+        let until = end.min(Instant::now() + patience.silence);
+        let frame = timeout_at(until, body.frame()).await.map_err(|_| slow())?;
+        let Some(frame) = frame else { break };
+        // What is no data is trailers, which nobody asked for.
+        let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
+        if (whole.len() + data.len()) as u64 > most {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&data);
+    }
+    // One without a length grew by doubling, and may be kept.
+    whole.shrink_to_fit();
+    Ok(whole.into())
+}
 
 /// A whole body.
 pub(crate) struct Whole(pub(crate) Bytes);
@@ -34,27 +83,8 @@ impl FromRequest<Server> for Whole {
             );
             Failure::new(StatusCode::PAYLOAD_TOO_LARGE, message)
         };
-        let mut body = request.into_body();
-        let announced = body.size_hint().lower();
-        if announced > limits.body_bytes {
-            return Err(too_large());
-        }
-        let mut whole = Vec::with_capacity(usize::try_from(announced).map_err(|_| too_large())?);
-        let end = Instant::now() + LONGEST;
-        loop {
-            let patience = end.min(Instant::now() + limits.idle_timeout);
-            let frame = timeout_at(patience, body.frame()).await.map_err(|_| slow())?;
-            let Some(frame) = frame else { break };
-            // What is no data is trailers, which nobody asked for.
-            let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
-            if (whole.len() + data.len()) as u64 > limits.body_bytes {
-                return Err(too_large());
-            }
-            whole.extend_from_slice(&data);
-        }
-        // One without a length grew by doubling, and may be kept.
-        whole.shrink_to_fit();
-        Ok(Self(whole.into()))
+        let patience = Patience { silence: limits.idle_timeout, ..Patience::SHORT };
+        whole(request.into_body(), limits.body_bytes, patience, too_large).await.map(Self)
     }
 }
 
@@ -78,7 +108,6 @@ mod tests {
     use autopgo_core::memory::blobs::MemoryBlobs;
     use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
     use autopgo_core::port::cpu::Inline;
-    use axum::body::Body;
     use futures_util::stream;
     use tokio::time::sleep;
 

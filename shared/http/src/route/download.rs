@@ -5,7 +5,7 @@ use autopgo_core::error::{Error, Kind};
 use autopgo_core::server::{Downloaded, Server};
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -17,7 +17,7 @@ use super::etag::Known;
 use super::name::Named;
 use crate::fail::Failure;
 
-/// 200 and the profile, 304 if the client knows this state of it.
+/// 200 and the profile, 304 if the client knows this state of it, 307 to the store if it is more than this host sends.
 pub(crate) async fn download(
     State(server): State<Server>,
     Named(app): Named,
@@ -27,6 +27,12 @@ pub(crate) async fn download(
     let known = Known::by(&headers);
     let mut response = match server.download(&app, form, &|etag| known.has(etag)).await? {
         Downloaded::Unchanged { etag } => (StatusCode::NOT_MODIFIED, [(ETAG, value(&etag)?)]).into_response(),
+        Downloaded::Elsewhere(signed) => {
+            // The URL is good for a while only, and only for whoever asked: nobody on the way may keep it.
+            let headers =
+                [(LOCATION, location(&signed.url)?), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+            return Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response());
+        }
         Downloaded::Profile(profile) => {
             let modified = DateTimePrinter::new().timestamp_to_rfc9110_string(&profile.modified);
             let modified = modified.map_err(|error| {
@@ -51,6 +57,12 @@ pub(crate) async fn download(
 fn value(text: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(text)
         .map_err(|error| Error::new(Kind::Internal, format!("{text:?} as a header")).because(error))
+}
+
+/// A URL whose signature is nobody's to see, in an error neither.
+fn location(url: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::from_str(url)
+        .map_err(|error| Error::new(Kind::Internal, "a signed URL as a header").because(error))
 }
 
 /// What of the query concerns a download.

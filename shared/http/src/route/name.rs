@@ -5,7 +5,15 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 
+use serde::Deserialize;
+
 use crate::fail::Failure;
+
+/// What of a path is a name.
+#[derive(Deserialize)]
+struct Params {
+    app: String,
+}
 
 /// The name that a path names.
 pub(crate) struct Named(pub(crate) App);
@@ -16,13 +24,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     /// # Errors
     /// 400 for what is no name once its percent-encoding is undone: `%2f` is a slash, and no name has one.
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let Path(name) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| {
+        let Path(Params { app }) = Path::from_request_parts(parts, state).await.map_err(|_| {
             Failure::new(
                 StatusCode::BAD_REQUEST,
                 "the application name is not UTF-8 once its percent-encoding is undone",
             )
         })?;
-        Ok(Self(App::parse(&name)?))
+        Ok(Self(App::parse(&app)?))
     }
 }
 

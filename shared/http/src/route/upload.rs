@@ -24,19 +24,22 @@ pub(crate) async fn upload(
     headers: HeaderMap,
     Whole(body): Whole,
 ) -> Result<(StatusCode, Json<Uploaded>), Failure> {
-    let idempotency_key = match headers.get(IDEMPOTENCY_KEY) {
-        Some(key) => Some(key.to_str().map_err(|_| bad_key())?),
-        None => None,
-    };
-    let key = server.upload(&app, body, idempotency_key).await?;
+    let key = server.upload(&app, body, idempotency_key(&headers)?).await?;
     Ok((StatusCode::CREATED, Json(Uploaded { key: key.to_string() })))
 }
 
-fn bad_key() -> Failure {
-    Failure::new(
-        StatusCode::BAD_REQUEST,
-        "the Idempotency-Key is no UUID version 7; make a fresh one for each upload",
-    )
+/// The key that makes a retry the same upload.
+///
+/// # Errors
+/// 400 for what is no text; what else is wrong with it, the server says.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    key.to_str().map(Some).map_err(|_| {
+        Failure::new(
+            StatusCode::BAD_REQUEST,
+            "the Idempotency-Key is no UUID version 7; make a fresh one for each upload",
+        )
+    })
 }
 
 /// A body in no encoding that would have to be undone, asked before any of it is read.

@@ -8,6 +8,7 @@ mod overload;
 #[cfg(unix)]
 mod process;
 mod stop;
+mod ticket;
 mod upload;
 mod wire;
 mod world;

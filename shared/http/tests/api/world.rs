@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use autopgo_core::clock::System;
+use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::Result;
 use autopgo_core::health::{BlobCheck, Check, Checks};
 use autopgo_core::host::Host;
@@ -15,6 +15,7 @@ use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
 use autopgo_core::port::blobs::{Blobs, When};
 use autopgo_core::port::cpu::Threads;
 use autopgo_core::server::Server;
+use autopgo_http::Objects;
 use autopgo_http::process::listen;
 use axum::Router;
 use bytes::Bytes;
@@ -50,6 +51,16 @@ impl World {
         let server = server(Arc::clone(&blobs), limits.clone());
         let checks = Checks::default().with("blob", Arc::new(BlobCheck(Arc::clone(&blobs))));
         Self::of(autopgo_http::router(server, checks), blobs, limits, Duration::from_secs(10)).await
+    }
+
+    /// One that is its own store, over memory.
+    pub(crate) async fn with_objects(limits: Limits, clock: Arc<dyn Clock>) -> Self {
+        let objects = Objects::over(Arc::new(MemoryBlobs::new(Arc::clone(&clock))), Arc::clone(&clock));
+        let blobs: Arc<dyn Blobs> = Arc::new(objects.clone());
+        let bus = Arc::new(MemoryBus::new(Arc::clone(&clock), ACK_DEADLINE));
+        let host = Host::new(Arc::clone(&blobs), bus, clock, Arc::new(Threads::per_core()), limits.clone());
+        let router = autopgo_http::router_with_objects(Server::new(host), Checks::default(), objects);
+        Self::of(router, blobs, limits, Duration::from_secs(10)).await
     }
 
     pub(crate) async fn of(router: Router, blobs: Arc<dyn Blobs>, limits: Limits, grace: Duration) -> Self {

@@ -2,13 +2,15 @@
 //! keeps a record of every call. Its versions count the writes of one key, as a store's may: two keys have the same.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use autopgo_core::clock::Clock;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::memory::blobs::MemoryBlobs;
-use autopgo_core::port::blobs::{Blobs, Entry, Object, Stat, Version, When};
+use autopgo_core::port::blobs::{Blobs, Entry, Object, Signed, Stat, Version, When};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -26,6 +28,8 @@ pub(crate) enum Op {
 
 /// A store that follows a script.
 pub(crate) struct Scripted {
+    clock: Arc<dyn Clock>,
+    signs: AtomicBool,
     memory: MemoryBlobs,
     script: Mutex<Vec<Line>>,
     calls: Mutex<Vec<Call>>,
@@ -56,7 +60,9 @@ struct Call {
 impl Scripted {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
-            memory: MemoryBlobs::new(clock),
+            memory: MemoryBlobs::new(Arc::clone(&clock)),
+            clock,
+            signs: AtomicBool::new(true),
             script: Mutex::default(),
             calls: Mutex::default(),
             versions: Mutex::default(),
@@ -86,6 +92,17 @@ impl Scripted {
 
     fn add(&self, op: Op, part: &str, times: usize, then: Then) {
         lock(&self.script).push(Line { op, part: part.to_owned(), times, then });
+    }
+
+    /// From now on this store signs nothing.
+    pub(crate) fn sign_nothing(&self) {
+        self.signs.store(false, Ordering::Relaxed);
+    }
+
+    fn signed(&self, method: &str, key: &str, lasts: Duration) -> Option<Signed> {
+        let headers = vec![("x-method".to_owned(), method.to_owned())];
+        let signed = Signed { url: format!("store:/{key}"), headers, expires: self.clock.now() + lasts };
+        self.signs.load(Ordering::Relaxed).then_some(signed)
     }
 
     /// From now on nothing fails.
@@ -198,6 +215,14 @@ impl Blobs for Scripted {
             Ok(_) => self.memory.list(prefix, after),
             Err(error) => stream::iter([Err(error)]).boxed(),
         }
+    }
+
+    async fn sign_put(&self, key: &str, size: u64, lasts: Duration) -> Result<Option<Signed>> {
+        Ok(self.signed(&format!("PUT {size}"), key, lasts))
+    }
+
+    async fn sign_get(&self, key: &str, lasts: Duration) -> Result<Option<Signed>> {
+        Ok(self.signed("GET", key, lasts))
     }
 
     async fn check(&self) -> Result<()> {

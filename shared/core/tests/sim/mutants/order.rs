@@ -16,7 +16,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use super::bytes::content;
-use super::{Twist, base, staged};
+use super::{Twist, base, incoming, staged};
 
 pub(super) struct MergedBeforeWrite(pub(super) Arc<dyn Topic>);
 
@@ -168,6 +168,44 @@ impl Twist for DeletionReadsBaseFirst {
             Ok::<_, Error>(entries)
         };
         stream::once(look).try_flatten().boxed()
+    }
+}
+
+pub(super) struct RemovedBeforeStaged;
+
+#[async_trait]
+impl Twist for RemovedBeforeStaged {
+    async fn read(&self, inner: &dyn Blobs, key: &str, limit: u64) -> Result<Option<Object>> {
+        let object = inner.read(key, limit).await?;
+        if incoming(key) && object.is_some() {
+            inner.delete(key).await?;
+        }
+        Ok(object)
+    }
+}
+
+/// The base as it was when a staged object was about to be looked up.
+#[derive(Default)]
+pub(super) struct LedgerBeforeStaged(Mutex<Option<Option<Object>>>);
+
+#[async_trait]
+impl Twist for LedgerBeforeStaged {
+    async fn read(&self, inner: &dyn Blobs, key: &str, limit: u64) -> Result<Option<Object>> {
+        let seen =
+            if base(key).is_some() { self.0.lock().expect("nobody panics with it").take() } else { None };
+        match seen {
+            Some(object) => Ok(object),
+            None => inner.read(key, limit).await,
+        }
+    }
+
+    async fn stat(&self, inner: &dyn Blobs, key: &str) -> Result<Option<Stat>> {
+        let Some(Key { app, .. }) = staged(key) else { return inner.stat(key).await };
+        let object = inner.read(&Key::base(&app).to_string(), u64::MAX).await?;
+        let stat = inner.stat(key).await?;
+        // Whoever finds it staged asks no further.
+        *self.0.lock().expect("nobody panics with it") = stat.is_none().then_some(object);
+        Ok(stat)
     }
 }
 
