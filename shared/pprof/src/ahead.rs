@@ -42,20 +42,16 @@ pub fn read_ahead<I: Sync, R: Send, T>(
         let read = &read;
         let lane = |lane| Lane::start(scope, inputs.iter().skip(lane).step_by(lanes), read);
         let mut lanes: Vec<Option<Lane<'_, R>>> = (0..lanes).map(lane).collect();
-        let mut next = 0;
-        let results = inputs.iter().map(|input| {
-            let lane = next % lanes.len();
-            next += 1;
-            match lanes[lane].take() {
-                Some(running) => {
-                    let (result, running) = running.next();
-                    lanes[lane] = Some(running);
-                    result
-                }
-                None => read(input),
+        let turns = (0..lanes.len()).cycle();
+        let mut results = inputs.iter().zip(turns).map(|(input, turn)| match lanes[turn].take() {
+            Some(lane) => {
+                let (result, lane) = lane.next();
+                lanes[turn] = Some(lane);
+                result
             }
+            None => read(input),
         });
-        take(&mut { results })
+        take(&mut results)
     })
 }
 

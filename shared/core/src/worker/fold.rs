@@ -89,13 +89,13 @@ impl Fold {
         }
         let (base, bytes) = base.map_or((None, None), |old| (Some(old.profile), Some(old.bytes)));
         let sums = Sums::of(base.as_ref());
-        let small = self.small();
         let spare = self.cpu.spare(uploads.len() - 1);
+        let limits = if spare.count() > 0 { self.small() } else { Limits::clone(&self.limits) };
         let (mut sum, Read { usable, mut rejected, mut left }) = read_ahead(
             1 + spare.count(),
             uploads,
-            |(_, bytes)| self.usable(bytes, &small),
-            |results| (base.map(Accumulator::new), self.read(uploads, results)),
+            |(_, bytes)| self.usable(bytes, &limits),
+            |results| (base.map(Accumulator::new), self.read(uploads, &limits, results)),
         );
         drop(spare);
         let mut merged = Vec::with_capacity(usable.len());
@@ -144,17 +144,21 @@ impl Fold {
         Ok(Folded { write: None, merged, rejected, left, squeezed: false })
     }
 
-    /// Sorts out uploads as they are read, up to as many as can be held.
-    fn read(&self, uploads: &[(Id, Bytes)], results: &mut dyn Iterator<Item = Result<Profile>>) -> Read {
+    /// Sorts out uploads as they are read with these `limits`, up to as many as can be held.
+    fn read(
+        &self,
+        uploads: &[(Id, Bytes)],
+        limits: &Limits,
+        results: &mut dyn Iterator<Item = Result<Profile>>,
+    ) -> Read {
+        let lowered = limits.upload_raw_bytes < self.limits.upload_raw_bytes;
         let mut read =
             Read { usable: Vec::with_capacity(uploads.len()), rejected: Vec::new(), left: Vec::new() };
         let mut waiting = uploads.iter();
         let mut unpacked = 0;
         for ((id, bytes), result) in waiting.by_ref().zip(results) {
             let upload = match result {
-                Err(error) if error.kind() == Kind::TooLarge && self.limits.upload_raw_bytes > SMALL => {
-                    self.usable(bytes, &self.limits)
-                }
+                Err(error) if lowered && error.kind() == Kind::TooLarge => self.usable(bytes, &self.limits),
                 result => result,
             };
             match upload {

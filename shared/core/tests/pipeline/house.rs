@@ -21,7 +21,7 @@ use autopgo_core::ledger::Ledger;
 use autopgo_core::limits::Limits;
 use autopgo_core::port::blobs::Blobs;
 use autopgo_core::port::bus::{Delivery, Subscription};
-use autopgo_core::port::cpu::{Cpu, Job};
+use autopgo_core::port::cpu::{Cpu, Job, Spare, Threads};
 use autopgo_core::server::{Downloaded, Server};
 use autopgo_core::worker::{Options, Outcome, Swept, Worker};
 use autopgo_pprof::Profile;
@@ -43,21 +43,33 @@ pub(crate) struct House {
     pub(crate) worker: Worker,
 }
 
-/// Computes at once, and counts how often.
-#[derive(Default)]
-pub(crate) struct Counting(AtomicUsize);
+/// Computes at once, with three cores to spare, and counts how often.
+pub(crate) struct Counting {
+    jobs: AtomicUsize,
+    cores: Threads,
+}
+
+impl Default for Counting {
+    fn default() -> Self {
+        Self { jobs: AtomicUsize::default(), cores: Threads::new(3) }
+    }
+}
 
 impl Counting {
     pub(crate) fn jobs(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.jobs.load(Ordering::Relaxed)
     }
 }
 
 #[async_trait]
 impl Cpu for Counting {
     async fn run(&self, job: Job) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.jobs.fetch_add(1, Ordering::Relaxed);
         job();
+    }
+
+    fn spare(&self, most: usize) -> Spare {
+        self.cores.spare(most)
     }
 }
 

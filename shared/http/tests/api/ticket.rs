@@ -35,7 +35,7 @@ impl Clock for Hands {
     }
 
     async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
+        autopgo_core::clock::System.sleep(duration).await;
     }
 
     fn random(&self) -> u64 {

@@ -56,14 +56,7 @@ pub(crate) struct Calls<'a> {
 impl<'a> Calls<'a> {
     pub(crate) fn of(profile: &'a Profile, take: Take) -> Result<Self, Error> {
         if profile.samples.len() == 0 {
-            return Ok(Self {
-                profile,
-                sums: Sums::new(1, 0),
-                weight: 0,
-                names: Vec::new(),
-                order: Vec::new(),
-                total: 0,
-            });
+            return Ok(Self::unordered(profile, Sums::new(1, 0), 0));
         }
         let weight = weight_index(profile)?;
         check_weights(profile, weight)?;
@@ -75,8 +68,11 @@ impl<'a> Calls<'a> {
         if start_line == Some(false) {
             return Err(Fault::NoStartLine.into());
         }
-        Self { profile, sums, weight: weight - columns.start, names: Vec::new(), order: Vec::new(), total: 0 }
-            .ordered(weight)
+        Self::unordered(profile, sums, weight - columns.start).ordered(weight)
+    }
+
+    fn unordered(profile: &'a Profile, sums: Sums, weight: usize) -> Self {
+        Self { profile, sums, weight, names: Vec::new(), order: Vec::new(), total: 0 }
     }
 
     fn ordered(mut self, sample_type: usize) -> Result<Self, Error> {

@@ -143,12 +143,7 @@ impl DeletionReadsBaseFirst {
 #[async_trait]
 impl Twist for DeletionReadsBaseFirst {
     async fn read(&self, inner: &dyn Blobs, key: &str, limit: u64) -> Result<Option<Object>> {
-        let seen =
-            if base(key).is_some() { self.0.lock().expect("nobody panics with it").take() } else { None };
-        match seen {
-            Some(object) => Ok(object),
-            None => inner.read(key, limit).await,
-        }
+        read_or_seen(&self.0, inner, key, limit).await
     }
 
     fn list<'a>(
@@ -191,12 +186,7 @@ pub(super) struct LedgerBeforeStaged(Mutex<Option<Option<Object>>>);
 #[async_trait]
 impl Twist for LedgerBeforeStaged {
     async fn read(&self, inner: &dyn Blobs, key: &str, limit: u64) -> Result<Option<Object>> {
-        let seen =
-            if base(key).is_some() { self.0.lock().expect("nobody panics with it").take() } else { None };
-        match seen {
-            Some(object) => Ok(object),
-            None => inner.read(key, limit).await,
-        }
+        read_or_seen(&self.0, inner, key, limit).await
     }
 
     async fn stat(&self, inner: &dyn Blobs, key: &str) -> Result<Option<Stat>> {
@@ -206,6 +196,20 @@ impl Twist for LedgerBeforeStaged {
         // Whoever finds it staged asks no further.
         *self.0.lock().expect("nobody panics with it") = stat.is_none().then_some(object);
         Ok(stat)
+    }
+}
+
+/// Reads a base as it was `seen` before, once; everything else as it is.
+async fn read_or_seen(
+    seen: &Mutex<Option<Option<Object>>>,
+    inner: &dyn Blobs,
+    key: &str,
+    limit: u64,
+) -> Result<Option<Object>> {
+    let seen = if base(key).is_some() { seen.lock().expect("nobody panics with it").take() } else { None };
+    match seen {
+        Some(object) => Ok(object),
+        None => inner.read(key, limit).await,
     }
 }
 
