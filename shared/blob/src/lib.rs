@@ -21,3 +21,6 @@
 pub mod file;
 pub mod open;
 pub mod prefix;
+pub mod probe;
+#[cfg(feature = "aws")]
+pub mod s3;

@@ -1,0 +1,123 @@
+//! How keys are spelt in a bucket: as gocloud.dev's `s3blob` spells them, so that its buckets work.
+//!
+//! The bytes 0 to 31 and the slash of `../` become `__0x<hex>__` (gocloud.dev v0.40, `blob/s3blob`, `escapeKey`, and
+//! `internal/escape`). Keys of profiles never need it.
+
+use std::fmt::Write;
+
+/// The key as it stands in the bucket.
+pub(super) fn escape(key: &str) -> String {
+    let mut escaped = String::with_capacity(key.len());
+    for c in key.chars() {
+        let parent = c == '/' && escaped.ends_with("..");
+        if c < ' ' || parent {
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "__{:#x}__", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+/// The key that stands in the bucket as `escaped`. What only looks like an escape, because [`escape`] would not have
+/// made it, is left as it is, so that each object is listed under the key that finds it.
+pub(super) fn unescape(escaped: &str) -> String {
+    let mut key = String::with_capacity(escaped.len());
+    let mut rest = escaped;
+    while let Some(at) = rest.find("__0x") {
+        let (before, from) = rest.split_at(at);
+        key.push_str(before);
+        match read(from) {
+            Some((c, after)) => {
+                key.push(c);
+                rest = after;
+            }
+            None => {
+                // One underscore at a time: `___0x2f__` has its escape behind the first.
+                key.push('_');
+                rest = &from[1..];
+            }
+        }
+    }
+    key.push_str(rest);
+    if escape(&key) == escaped { key } else { escaped.to_owned() }
+}
+
+/// Reads one escape from the start of `text`.
+fn read(text: &str) -> Option<(char, &str)> {
+    let (hex, after) = text.strip_prefix("__0x")?.split_once("__")?;
+    let c = u32::from_str_radix(hex, 16).ok().and_then(char::from_u32)?;
+    Some((c, after))
+}
+
+/// A bucket and a key as the source of a copy is named: percent-encoded, the slashes kept
+/// (Amazon S3 API reference, `CopyObject`, `x-amz-copy-source`).
+pub(super) fn source(bucket: &str, key: &str) -> String {
+    let mut source = String::with_capacity(bucket.len() + key.len() + 1);
+    for byte in format!("{bucket}/{key}").bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
+            source.push(char::from(byte));
+        } else {
+            let _ = write!(source, "%{byte:02X}");
+        }
+    }
+    source
+}
+
+/// Undoes the encoding of keys in a listing that was asked for in `encoding-type=url`: form-encoded, so that `+` is a
+/// space. `None` for what is not so encoded.
+pub(super) fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let high = char::from(rest.next()?).to_digit(16)?;
+                let low = char::from(rest.next()?).to_digit(16)?;
+                u8::try_from(high * 16 + low).ok()?
+            }
+            b'+' => b' ',
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_escaped_as_the_original_does() {
+        for (key, escaped) in [
+            ("checkout/staging/1730075435311000000", "checkout/staging/1730075435311000000"),
+            ("a\nb", "a__0xa__b"),
+            ("\0", "__0x0__"),
+            ("../x", "..__0x2f__x"),
+            ("a/../b/..", "a/..__0x2f__b/.."),
+            (".../", "...__0x2f__"),
+            ("../../x", "..__0x2f__..__0x2f__x"),
+            ("\u{7f}d\u{e9}j\u{e0}", "\u{7f}d\u{e9}j\u{e0}"),
+        ] {
+            assert_eq!(escape(key), escaped, "{key:?}");
+            assert_eq!(unescape(escaped), key, "{escaped:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_escape_of_ours_means_itself() {
+        for key in ["__0x", "__0x__", "__0x41__", "a__0x2f__b", "__0xzz__", "___0xa", "__0x110000__", "é__0x"]
+        {
+            assert_eq!(unescape(key), key);
+        }
+        assert_eq!(unescape("___0xa__"), "_\n");
+    }
+
+    #[test]
+    fn sources_and_listings_are_encoded() {
+        assert_eq!(source("b", "a b/c+d%\u{e9}"), "b/a%20b/c%2Bd%25%C3%A9");
+        assert_eq!(decode("a+b/c%2Bd%25%C3%A9").as_deref(), Some("a b/c+d%\u{e9}"));
+        assert_eq!((decode("%4"), decode("%zz"), decode("%ff")), (None, None, None));
+    }
+}
