@@ -1,5 +1,6 @@
 //! The laws of a blob store, on the stores that are always built in.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,8 +38,20 @@ impl Harness for Memory {
         Err(Error::new(Kind::Invalid, "a store in memory is made by asking for it"))
     }
 
+    fn signs(&self) -> bool {
+        false
+    }
+
+    async fn stranger(&self) -> Result<Option<Arc<dyn Blobs>>> {
+        Ok(None)
+    }
+
+    fn remote(&self) -> Option<SocketAddr> {
+        None
+    }
+
     fn gaps(&self) -> &[Gap] {
-        &[Gap { law: "a_missing_store_is_named", reason: "a store in memory is made by asking for it" }]
+        const { &[Gap::always("a_missing_store_is_named", "a store in memory is made by asking for it")] }
     }
 }
 
@@ -71,5 +84,17 @@ impl Harness for Folder {
         std::fs::remove_dir_all(&folder)
             .map_err(|error| Error::new(Kind::Internal, "removing the store").because(error))?;
         Ok((store, folder.display().to_string()))
+    }
+
+    fn signs(&self) -> bool {
+        false
+    }
+
+    async fn stranger(&self) -> Result<Option<Arc<dyn Blobs>>> {
+        Ok(None)
+    }
+
+    fn remote(&self) -> Option<SocketAddr> {
+        None
     }
 }

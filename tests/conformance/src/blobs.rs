@@ -5,8 +5,11 @@ mod conditions;
 mod copies;
 mod listing;
 mod races;
+mod signing;
 mod sizes;
+mod trouble;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +29,26 @@ pub trait Harness: Send + Sync {
 
     /// A store whose bucket or folder is not there, and the name that the error must hold.
     async fn missing(&self) -> Result<(Arc<dyn Blobs>, String)>;
+
+    /// Whether the store signs requests. One that does not must say so when it is asked.
+    fn signs(&self) -> bool;
+
+    /// The same store, opened with credentials that are none of it. `None`: it asks nobody who they are.
+    async fn stranger(&self) -> Result<Option<Arc<dyn Blobs>>>;
+
+    /// Where on the network the store is, in plain HTTP. `None`: it is in this process or on this machine's disk.
+    fn remote(&self) -> Option<SocketAddr>;
+
+    /// The same store, reached by this address instead of [`Harness::remote`].
+    async fn open_at(&self, address: SocketAddr) -> Result<Arc<dyn Blobs>> {
+        Err(Error::new(Kind::Internal, format!("there is no network to this store, so none over {address}")))
+    }
+
+    /// Why the store cannot be had on this machine, if so: then no law is tried. Whoever says so has said it aloud (see
+    /// [`crate::skip`]).
+    fn lacking(&self) -> Option<String> {
+        None
+    }
 
     /// The laws that this adapter does not keep.
     fn gaps(&self) -> &[Gap] {
@@ -95,10 +118,19 @@ laws! { $
     races:
         one_of_many_creators_wins one_of_many_replacers_wins no_increment_is_lost
         readers_see_whole_objects a_replacer_never_brings_back_the_deleted;
+    signing:
+        a_signed_put_is_anybodys a_signed_get_is_anybodys a_signature_ends a_signature_is_for_what_it_says
+        a_signed_put_has_the_length_it_says;
+    trouble:
+        a_stranger_is_denied a_short_fault_is_ridden_out a_long_fault_ends a_silent_store_is_given_up_on
+        a_conditional_write_is_sent_once a_call_that_is_dropped_ends;
 }
 
 /// Tries the law of this name on `harness`, and judges by its gaps.
 pub async fn prove(law: &str, harness: &dyn Harness) -> Verdict {
+    if harness.lacking().is_some() {
+        return Ok(());
+    }
     crate::verdict::prove(law, LAWS, harness.gaps(), harness.patience(), run(law, harness)).await
 }
 

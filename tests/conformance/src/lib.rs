@@ -11,6 +11,11 @@
 
 pub mod blobs;
 pub mod bus;
+pub mod gaps;
+pub mod proxy;
+mod skip;
 mod verdict;
+pub mod wire;
 
+pub use skip::skip;
 pub use verdict::{Broken, Gap, Verdict};

@@ -1,6 +1,7 @@
 //! Laws are tests of other crates' code, so here is the test of the laws: stores and buses, each with one fault, and
 //! the laws that must find it.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -183,8 +184,21 @@ impl blobs::Harness for Faulty {
         Ok((self.open().await?, "nowhere".to_owned()))
     }
 
+    /// What signs, and what is far away, has its own test of the laws: `teeth_remote.rs`.
+    fn signs(&self) -> bool {
+        false
+    }
+
+    async fn stranger(&self) -> Result<Option<Arc<dyn Blobs>>> {
+        Ok(None)
+    }
+
+    fn remote(&self) -> Option<SocketAddr> {
+        None
+    }
+
     fn gaps(&self) -> &[Gap] {
-        &[Gap { law: "a_missing_store_is_named", reason: "memory is always there" }]
+        const { &[Gap::always("a_missing_store_is_named", "memory is always there")] }
     }
 }
 
@@ -373,7 +387,7 @@ impl bus::Harness for BusHarness {
     }
 
     fn gaps(&self) -> &[Gap] {
-        &[Gap { law: "a_missing_end_is_named", reason: "memory is always there" }]
+        const { &[Gap::always("a_missing_end_is_named", "memory is always there")] }
     }
 
     fn patience(&self) -> Duration {

@@ -1,0 +1,28 @@
+//! What the stores that tests run on do not keep, each with its reason. The list of a store of ours is empty; these are
+//! other people's.
+
+use crate::verdict::Gap;
+
+/// MinIO.
+pub const MINIO: &[Gap] = &[];
+
+/// s3s-fs 0.14.1, a file-backed S3 that checks signatures and little else.
+pub const S3S_FS: &[Gap] = &[
+    Gap::by_chance(
+        "one_of_many_creators_wins",
+        "it looks whether the object is there and then writes, and between the two others write",
+    ),
+    Gap::by_chance("one_of_many_replacers_wins", "it compares and then writes, without a lock"),
+    Gap::by_chance("a_replacer_never_brings_back_the_deleted", "it compares and then writes, without a lock"),
+    Gap::by_chance("no_increment_is_lost", "it compares and then writes, without a lock"),
+    Gap::always("nothing_there_is_none", "a key below an object is an internal error of its, not an absence"),
+    Gap::always(
+        "deleting_nothing_is_fine",
+        "a key below an object is an internal error of its, not an absence",
+    ),
+    Gap::always(
+        "keys_mean_themselves",
+        "keys are paths of a folder, so that those with // or a slash at the end are others",
+    ),
+    Gap::always("prefix_and_after_narrow_a_listing", "the prefix // is taken for none, as if it were a path"),
+];
