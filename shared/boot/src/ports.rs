@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use autopgo_blob::open::{Environment, open};
+use autopgo_blob::probe;
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::health::{BlobCheck, Checks, SubscriptionCheck, TopicCheck};
@@ -46,17 +47,24 @@ impl Ports {
     }
 
     /// Opens what a worker needs: a server's ports and a subscription. What is opened under one `mem://` name here is
-    /// the same thing.
+    /// the same thing. A store at an endpoint of one's own is tried first: a worker on one that ignores conditional
+    /// writes would lose profiles.
     ///
     /// # Errors
-    /// `Invalid`, saying which flag or variable to set, if a URL is missing or wrong.
+    /// `Invalid`, saying which flag or variable to set, if a URL is missing or wrong, or what is wrong with the store.
     pub async fn for_worker(config: &Config) -> Result<Self> {
         let store = needed(config.blob_store_url.as_deref(), "--blob-store-url", BLOB_STORE_URL)?;
         let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
         let reader = needed(config.event_reader_url.as_deref(), "--event-reader-url", EVENT_READER_URL)?;
         let bus = autopgo_pubsub::open::Environment::new(clock());
+        let blobs = open(store, &Environment::new(clock())).await?;
+        if probe::is_wanted(store) {
+            probe::honours_conditions(&probe::name(store), &*blobs)
+                .await
+                .map_err(|error| error.during("the blob store"))?;
+        }
         Ok(Self {
-            blobs: open(store, &Environment::new(clock())).await?,
+            blobs,
             topic: autopgo_pubsub::open::topic(writer, &bus).await?,
             subscription: Some(autopgo_pubsub::open::subscription(reader, &bus).await?),
         })

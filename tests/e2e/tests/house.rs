@@ -58,6 +58,18 @@ const NEVER: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The crates of each provider, which come by its feature and no other way.
+const PROVIDERS: &[(&str, &[&str])] = &[
+    ("aws", &["aws-*"]),
+    ("azure", &["azure_*", "object_store"]),
+    ("gcp", &["google-cloud-*"]),
+    ("kafka", &["rdkafka"]),
+    ("nats", &["async-nats"]),
+];
+
+/// What no feature may bring: a second TLS or crypto stack.
+const NEVER_AT_ALL: &[&str] = &["openssl-sys", "native-tls", "ring"];
+
 /// Which words a crate's sources may not have, outside tests.
 const NEVER_SAID: &[(&str, &[&str])] = &[
     ("shared/pprof/src", &["std::env", "std::fs", "std::net", "async fn"]),
@@ -118,25 +130,55 @@ fn no_crate_reaches_what_it_may_never_see() {
     let metadata = metadata();
     let mut wrong = Vec::new();
     for (name, never) in NEVER {
-        let reached = reached_by(&metadata, name);
-        for banned in *never {
-            let hit = reached.iter().find(|reached| match banned.strip_suffix('*') {
-                Some(start) => {
-                    reached.starts_with(start) && **reached != "aws-lc-rs" && **reached != "aws-lc-sys"
+        let reached = reached_by(&metadata, name, None);
+        for hit in never.iter().filter_map(|banned| first_of(&reached, banned)) {
+            wrong.push(format!("{name} reaches {hit}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_feature_brings_its_own_provider_alone() {
+    let metadata = metadata();
+    let mut wrong = Vec::new();
+    for name in ["autopgo", "autopgo-local", "autopgo-boot", "autopgo-blob"] {
+        let package = ours(&metadata).into_iter().find(|package| package.name.as_str() == name).expect(name);
+        let here =
+            PROVIDERS.iter().map(|(feature, _)| *feature).filter(|f| package.features.contains_key(*f));
+        for feature in std::iter::once(None).chain(here.map(Some)) {
+            let reached = reached_by(&metadata, name, feature);
+            for (provider, crates) in PROVIDERS {
+                let hit = crates.iter().find_map(|pattern| first_of(&reached, pattern));
+                match (feature == Some(*provider), hit) {
+                    (false, Some(hit)) => wrong.push(format!("{name} with {feature:?} reaches {hit}")),
+                    (true, None) => {
+                        wrong.push(format!("{name} with {feature:?} reaches nothing of {provider}"))
+                    }
+                    _ => {}
                 }
-                None => *reached == banned,
-            });
-            if let Some(hit) = hit {
-                wrong.push(format!("{name} reaches {hit}"));
+            }
+            for hit in NEVER_AT_ALL.iter().filter_map(|banned| first_of(&reached, banned)) {
+                wrong.push(format!("{name} with {feature:?} reaches {hit}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Every crate that `name` needs with its default features on Linux, by `cargo tree`: the resolver's own answer, which
-/// knows features and targets.
-fn reached_by(metadata: &Metadata, name: &str) -> BTreeSet<String> {
+/// The first crate that `pattern` stands for. A cryptographic library that only has its name from a provider is none of
+/// its crates.
+fn first_of<'a>(reached: &'a BTreeSet<String>, pattern: &str) -> Option<&'a str> {
+    let stands_for = |name: &&str| match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start) && !name.starts_with("aws-lc-"),
+        None => *name == pattern,
+    };
+    reached.iter().map(String::as_str).find(stands_for)
+}
+
+/// Every crate that `name` needs on Linux with its default features, and with `feature` beside them, by `cargo tree`: the
+/// resolver's own answer, which knows features and targets.
+fn reached_by(metadata: &Metadata, name: &str, feature: Option<&str>) -> BTreeSet<String> {
     let package = ours(metadata).into_iter().find(|package| package.name.as_str() == name).expect(name);
     let id: &PackageId = &package.id;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -153,6 +195,7 @@ fn reached_by(metadata: &Metadata, name: &str) -> BTreeSet<String> {
             "x86_64-unknown-linux-gnu",
         ])
         .args(["--package", &id.repr])
+        .args(feature.map(|feature| ["--features", feature]).iter().flatten())
         .current_dir(root())
         .output()
         .expect("cargo tree");
