@@ -3,10 +3,12 @@
 
 use crate::edges::Edges;
 use crate::error::{Error, Fault};
-use crate::profile::Profile;
+use crate::outline::Outline;
+use crate::profile::{Profile, ValueType};
 
 /// What Go's runtime writes, in this order.
-const CPU: [(&str, &str); 2] = [("samples", "count"), ("cpu", "nanoseconds")];
+pub(crate) const CPU: [(&str, &str); 2] = [("samples", "count"), ("cpu", "nanoseconds")];
+const WANTED: &str = "samples/count, cpu/nanoseconds";
 
 /// Checks an upload: its sample types are exactly `samples/count, cpu/nanoseconds`, no value is negative,
 /// no sum passes 64 bits, and when it has values the compiler can use it. A profile without samples, or
@@ -16,7 +18,7 @@ const CPU: [(&str, &str); 2] = [("samples", "count"), ("cpu", "nanoseconds")];
 /// `Unusable`, saying what was found and what is needed.
 pub fn upload(profile: &Profile) -> Result<(), Error> {
     if !profile.sample_types().map(|it| (it.kind, it.unit)).eq(CPU) {
-        return Err(wrong_types(profile, "samples/count, cpu/nanoseconds"));
+        return Err(wrong_types(profile, WANTED));
     }
     for sample in 0..profile.samples.len() {
         if let Some(at) = profile.samples.values(sample).iter().position(|&value| value < 0) {
@@ -31,19 +33,34 @@ pub fn upload(profile: &Profile) -> Result<(), Error> {
     Edges::of(profile).map(drop)
 }
 
+/// The part of [`upload`] that can be told from outside: the sample types. What cannot be told passes.
+///
+/// # Errors
+/// As [`upload`].
+pub fn outline(outline: &Outline) -> Result<(), Error> {
+    let Some(types) = outline.sample_types() else { return Ok(()) };
+    let found = || types.iter().map(|(kind, unit)| (kind.as_str(), unit.as_str()));
+    if found().eq(CPU) {
+        return Ok(());
+    }
+    let text: Vec<String> = found().map(|(kind, unit)| ValueType { kind, unit }.to_string()).collect();
+    let text = if text.is_empty() { "none".to_owned() } else { text.join(", ") };
+    let kinds: Vec<&str> = found().map(|(kind, _)| kind).collect();
+    Err(Fault::WrongTypes { found: text, guess: guess(&kinds), wanted: WANTED }.into())
+}
+
 pub(crate) fn negative(profile: &Profile, sample: usize, at: usize) -> Error {
     let sample_type = profile.value_type(profile.header.sample_types[at]).to_string();
     Fault::Negative { sample, value: profile.samples.values(sample)[at], sample_type }.into()
 }
 
 pub(crate) fn wrong_types(profile: &Profile, wanted: &'static str) -> Error {
-    let found = profile.types_text();
-    Fault::WrongTypes { found, guess: guess(profile), wanted }.into()
+    let kinds: Vec<&str> = profile.sample_types().map(|it| it.kind).collect();
+    Fault::WrongTypes { found: profile.types_text(), guess: guess(&kinds), wanted }.into()
 }
 
 /// Which of Go's other profiles has such sample types (runtime/pprof).
-fn guess(profile: &Profile) -> &'static str {
-    let kinds: Vec<&str> = profile.sample_types().map(|it| it.kind).collect();
+fn guess(kinds: &[&str]) -> &'static str {
     match *kinds {
         ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"] => " (a heap or allocs profile)",
         ["inuse_objects", "inuse_space"] | ["alloc_objects", "alloc_space"] | ["objects", "space"] => {
@@ -60,9 +77,9 @@ fn guess(profile: &Profile) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
     use crate::example::cpu;
     use crate::profile::Kind;
+    use crate::{ErrorKind, Limits};
 
     fn refusal(profile: &Profile) -> String {
         let error = upload(profile).unwrap_err();
@@ -107,7 +124,10 @@ mod tests {
                 "sample types are inuse_objects/count, inuse_space/bytes (a heap profile)",
             ),
         ] {
-            assert_eq!(refusal(&of_types(types)), format!("{expected}{wanted}"));
+            let profile = of_types(types);
+            assert_eq!(refusal(&profile), format!("{expected}{wanted}"));
+            let seen = Outline::read(&profile.encode()[..], &Limits::default()).unwrap();
+            assert_eq!(outline(&seen).unwrap_err().to_string(), format!("{expected}{wanted}"));
         }
     }
 

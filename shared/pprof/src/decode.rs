@@ -7,10 +7,12 @@
 //! (profile/encode.go, profile/profile.go).
 
 mod ids;
+mod outward;
 mod samples;
 mod survey;
 mod tables;
 
+pub(crate) use self::outward::Outward;
 use self::survey::Survey;
 use self::tables::Texts;
 use crate::error::{Error, Fault};

@@ -48,6 +48,8 @@ pub(crate) enum Fault {
     GzipTruncated,
     #[error("the profile's gzip data is corrupt: {0}")]
     GzipCorrupt(io::Error),
+    #[error("the profile cannot be read: {0}")]
+    Unreadable(io::Error),
     #[error("the profile is compressed twice: gzip inside gzip")]
     GzipTwice,
     #[error("not a pprof profile: the number at byte {at} is {how}")]
@@ -122,6 +124,7 @@ impl Fault {
             Self::Empty
             | Self::GzipTruncated
             | Self::GzipCorrupt(_)
+            | Self::Unreadable(_)
             | Self::GzipTwice
             | Self::Varint { .. }
             | Self::WireType { .. }

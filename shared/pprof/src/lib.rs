@@ -15,12 +15,14 @@ mod index;
 pub mod legacy;
 mod limits;
 mod merge;
+mod outline;
 mod profile;
 #[cfg(feature = "prost")]
 pub mod proto;
 pub mod prune;
 mod sample;
 mod scan;
+mod sound;
 mod strings;
 mod wire;
 
@@ -30,6 +32,8 @@ pub use edges::{Edge, Edges, Identity};
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;
 pub use merge::{Accumulator, compatible, merge};
+pub use outline::Outline;
 pub use profile::{Profile, ValueType};
 pub use sample::{Frame, Label, LabelValue, Sample};
 pub use scan::has_samples;
+pub use sound::Sound;

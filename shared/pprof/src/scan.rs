@@ -1,5 +1,5 @@
-//! Tells whether a profile has samples without decoding it: walks over the top-level fields and stops
-//! at the first sample, which writers put near the start.
+//! Walks over a profile without decoding it, in constant memory. The shortest walk tells whether it has samples: it
+//! stops at the first, which writers put near the start.
 
 use std::io::{BufRead, BufReader};
 
@@ -10,7 +10,7 @@ use crate::gzip;
 use crate::limits::Limits;
 
 /// `repeated Sample sample = 2` of `profile.proto`, as a tag.
-const SAMPLE: u64 = 2 << 3 | 2;
+pub(crate) const SAMPLE: u64 = 2 << 3 | 2;
 
 /// Whether a profile, gzip or not, has a sample. Inflates only up to the first one, in constant memory.
 ///
@@ -18,44 +18,73 @@ const SAMPLE: u64 = 2 << 3 | 2;
 /// `Malformed` for what is no pprof protobuf up to there, `Limit` past `limits.raw_bytes`.
 pub fn has_samples(bytes: &[u8], limits: &Limits) -> Result<bool, Error> {
     if gzip::is_gzip(bytes) {
-        Scan { input: BufReader::new(MultiGzDecoder::new(bytes)), at: 0, limit: limits.raw_bytes }.run()
+        first_sample(Scan::new(BufReader::new(MultiGzDecoder::new(bytes)), limits)?)
     } else {
-        Scan { input: bytes, at: 0, limit: limits.raw_bytes }.run()
+        first_sample(Scan::new(bytes, limits)?)
     }
 }
 
-struct Scan<R> {
+fn first_sample<R: BufRead>(mut scan: Scan<R>) -> Result<bool, Error> {
+    while !scan.ended()? {
+        let at = scan.position();
+        let tag = scan.varint()?;
+        if tag == SAMPLE {
+            return Ok(true);
+        }
+        scan.pass(tag, at)?;
+    }
+    Ok(false)
+}
+
+/// A walk over inflated bytes, up to a limit.
+pub(crate) struct Scan<R> {
     input: R,
     at: u64,
     limit: u64,
 }
 
 impl<R: BufRead> Scan<R> {
-    fn run(mut self) -> Result<bool, Error> {
-        if self.input.fill_buf().map_err(gzip::fault)?.is_empty() {
-            return Err(Fault::Empty.into());
-        }
-        while !self.input.fill_buf().map_err(gzip::fault)?.is_empty() {
-            let at = self.position();
-            let tag = self.varint()?;
-            if tag == SAMPLE {
-                return Ok(true);
-            }
-            match tag & 7 {
-                0 => drop(self.varint()?),
-                1 => self.skip(8, at)?,
-                2 => {
-                    let length = self.varint()?;
-                    self.skip(length, at)?;
-                }
-                5 => self.skip(4, at)?,
-                wire => return Err(Fault::WireType { at, wire: wire as u8 }.into()),
-            }
-        }
-        Ok(false)
+    /// # Errors
+    /// `Malformed` if there is nothing at all.
+    pub(crate) fn new(input: R, limits: &Limits) -> Result<Self, Error> {
+        let mut scan = Self { input, at: 0, limit: limits.raw_bytes };
+        if scan.ended()? { Err(Fault::Empty.into()) } else { Ok(scan) }
     }
 
-    fn varint(&mut self) -> Result<u64, Error> {
+    pub(crate) fn ended(&mut self) -> Result<bool, Error> {
+        Ok(self.input.fill_buf().map_err(gzip::fault)?.is_empty())
+    }
+
+    /// Skips what belongs to `tag`, which stood at `at`.
+    pub(crate) fn pass(&mut self, tag: u64, at: usize) -> Result<(), Error> {
+        match tag & 7 {
+            0 => self.varint().map(drop),
+            1 => self.skip(8, at),
+            2 => {
+                let length = self.varint()?;
+                self.skip(length, at)
+            }
+            5 => self.skip(4, at),
+            wire => Err(Fault::WireType { at, wire: wire as u8 }.into()),
+        }
+    }
+
+    /// The next `length` bytes, which belong to the tag at `at`. For what is known to be short.
+    pub(crate) fn bytes(&mut self, length: usize, at: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let here = self.input.fill_buf().map_err(gzip::fault)?;
+            if here.is_empty() {
+                return Err(Fault::Short { at, needs: length as u64, left: bytes.len() }.into());
+            }
+            let step = here.len().min(length - bytes.len());
+            bytes.extend_from_slice(&here[..step]);
+            self.consume(step)?;
+        }
+        Ok(bytes)
+    }
+
+    pub(crate) fn varint(&mut self) -> Result<u64, Error> {
         let at = self.position();
         let mut value = 0;
         for i in 0..10 {
@@ -71,7 +100,7 @@ impl<R: BufRead> Scan<R> {
         Err(Fault::Varint { at, how: "longer than 10 bytes" }.into())
     }
 
-    fn skip(&mut self, needs: u64, at: usize) -> Result<(), Error> {
+    pub(crate) fn skip(&mut self, needs: u64, at: usize) -> Result<(), Error> {
         let mut left = needs;
         while left > 0 {
             let here = self.input.fill_buf().map_err(gzip::fault)?.len();
@@ -95,7 +124,7 @@ impl<R: BufRead> Scan<R> {
         Ok(())
     }
 
-    fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         usize::try_from(self.at).unwrap_or(usize::MAX)
     }
 }

@@ -5,7 +5,8 @@
 mod naive;
 
 use autopgo_pprof::{
-    Accumulator, Edges, ErrorKind, Limits, Profile, check, compact, has_samples, merge, prune,
+    Accumulator, Edges, ErrorKind, Limits, Outline, Profile, Sound, check, compact, gzip, has_samples, merge,
+    prune,
 };
 use naive::random::{Kind, model};
 use naive::{Model, wire};
@@ -192,6 +193,42 @@ proptest! {
         prop_assert_eq!(has_samples(&wire::write(&model), &limits).unwrap(), expected);
         prop_assert_eq!(has_samples(&wire::write_careless(&model), &limits).unwrap(), expected);
         prop_assert_eq!(has_samples(&profile(&model).write(), &limits).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_quick_look_and_the_outline_say_the_same(
+        model in model(Kind::Any), cpu in model(Kind::Cpu), at in any::<prop::sample::Index>(), byte: u8
+    ) {
+        let limits = Limits::default();
+        let damaged = |model: &Model| {
+            let mut raw = wire::write_careless(model);
+            let at = at.index(raw.len());
+            raw[at] = byte;
+            raw
+        };
+        let texts = [wire::write(&model), wire::write(&cpu), wire::write_careless(&cpu), damaged(&model), damaged(&cpu)];
+        for raw in texts.iter().flat_map(|raw| [raw.clone(), gzip::deflate(raw)]) {
+            let sound = Sound::look(&raw, &limits, |_| true);
+            let outline = Outline::read(&raw[..], &limits);
+            let Ok(profile) = Profile::parse(&raw, &limits) else {
+                prop_assert_eq!(sound, None);
+                continue;
+            };
+            let checked = check::upload(&profile);
+            match &sound {
+                Some(sound) => {
+                    prop_assert!(checked.is_ok());
+                    prop_assert_eq!(sound.totals().to_vec(), profile.totals());
+                    prop_assert_eq!(sound.comments(), profile.comments().count());
+                }
+                None => prop_assert!(checked.is_err() || profile.totals().iter().any(|total| *total > 1 << 40)),
+            }
+            let outline = outline.unwrap();
+            prop_assert_eq!(outline.samples(), profile.sample_count() as u64);
+            if checked.is_ok() {
+                prop_assert!(check::outline(&outline).is_ok());
+            }
+        }
     }
 
     #[test]

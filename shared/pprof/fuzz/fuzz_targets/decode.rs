@@ -1,14 +1,25 @@
 //! Any bytes are refused, or read as a profile that can be written and read again.
 #![no_main]
 
-use autopgo_pprof::{ErrorKind, Limits, Profile, gzip, has_samples};
+use autopgo_pprof::{ErrorKind, Limits, Outline, Profile, Sound, check, gzip, has_samples};
 use autopgo_pprof_fuzz::{decode, encode, is_read_alike, limits, message, mutate, parse, says_all};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 fuzz_target!(|data: &[u8]| {
     let limits = limits();
     let scanned = has_samples(data, &limits);
-    let Some(profile) = parse(data) else { return };
+    let sound = Sound::look(data, &limits, |_| true);
+    let outline = Outline::read(data, &limits);
+    let Some(profile) = parse(data) else {
+        assert!(sound.is_none(), "what cannot be read is not sound");
+        return;
+    };
+    is_sound_alike(sound.as_ref(), &profile);
+    let outline = outline.expect("what can be read has an outline");
+    assert_eq!(outline.samples(), profile.sample_count() as u64, "the outline counts samples");
+    if check::upload(&profile).is_ok() {
+        check::outline(&outline).expect("the outline of a good upload is good");
+    }
     let scanned = scanned.expect("what can be read can be scanned");
     assert_eq!(scanned, profile.sample_count() > 0, "the scan finds samples");
 
@@ -27,6 +38,20 @@ fuzz_target!(|data: &[u8]| {
     let zipped = profile.write();
     assert!(gzip::inflate(&zipped, u64::MAX).expect("gzip") == raw, "what was zipped can be unzipped");
 });
+
+/// The quick look says the same as the whole one, but of sums that may be too large.
+fn is_sound_alike(sound: Option<&Sound>, profile: &Profile) {
+    let fine = check::upload(profile).is_ok();
+    match sound {
+        Some(sound) => {
+            assert!(fine, "what is sound is fine");
+            assert_eq!(sound.totals().to_vec(), profile.totals());
+            assert_eq!(sound.comments(), profile.comments().count());
+        }
+        None if fine => assert!(profile.totals().iter().any(|total| *total > 1 << 40), "what is fine is sound"),
+        None => {}
+    }
+}
 
 /// Limits that are just large enough are, and one less of anything is too little.
 fn has_its_size(raw: &[u8]) {

@@ -48,16 +48,17 @@ pub(super) fn samples(
     Ok(samples)
 }
 
-struct Reader<'a> {
-    sample: usize,
-    limits: &'a Limits,
-    texts: &'a Texts,
-    locations: &'a Ids,
+/// Reads one sample behind others.
+pub(super) struct Reader<'a> {
+    pub(super) sample: usize,
+    pub(super) limits: &'a Limits,
+    pub(super) texts: &'a Texts,
+    pub(super) locations: &'a Ids,
 }
 
 impl Reader<'_> {
     #[inline(never)]
-    fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<(), Error> {
+    pub(super) fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<(), Error> {
         let Self { sample, limits, .. } = *self;
         let (frames, labels) = (samples.frames.len(), samples.labels.len());
         let (mut value_count, mut label_count) = (0, 0);

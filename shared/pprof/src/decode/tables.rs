@@ -4,14 +4,21 @@ use super::ids::Ids;
 use super::survey::Survey;
 use crate::error::{Error, Fault};
 use crate::limits::{self, Limits};
-use crate::profile::{Function, Line, Location, Mapping, Span};
+use crate::profile::{Function, Line, Location, Mapping, Span, index};
 use crate::strings::{Str, Strings};
 use crate::wire::Cursor;
 
-/// The wire's string table: each entry interned.
+/// The wire's string table.
 pub(super) struct Texts {
     pub(super) strings: Strings,
-    entries: Vec<Str>,
+    entries: Entries,
+}
+
+enum Entries {
+    /// Each is interned.
+    Interned(Vec<Str>),
+    /// Of each there is only its number.
+    Counted(usize),
 }
 
 impl Texts {
@@ -26,16 +33,31 @@ impl Texts {
             entries.push(strings.intern(text.bytes()));
             Ok(())
         })?;
-        Ok(Self { strings, entries })
+        Ok(Self { strings, entries: Entries::Interned(entries) })
+    }
+
+    /// Without what they say: for whoever only asks whether they are there.
+    pub(super) fn count(survey: &Survey<'_>) -> Result<Self, Error> {
+        match survey.strings.count {
+            0 => Err(Fault::NoStrings.into()),
+            count => Ok(Self { strings: Strings::new(), entries: Entries::Counted(count) }),
+        }
     }
 
     /// The string that the wire calls `at`.
     #[inline]
     pub(super) fn at(&self, at: i64, field: &'static str) -> Result<Str, Error> {
-        let entry = usize::try_from(at).ok().and_then(|at| self.entries.get(at));
-        entry
-            .copied()
-            .ok_or_else(|| Fault::StringIndex { field, index: at, strings: self.entries.len() }.into())
+        let known = |at: usize| match &self.entries {
+            Entries::Interned(entries) => entries.get(at).copied(),
+            Entries::Counted(count) => (at < *count).then(|| Str::new(index(at))),
+        };
+        usize::try_from(at).ok().and_then(known).ok_or_else(|| {
+            let strings = match &self.entries {
+                Entries::Interned(entries) => entries.len(),
+                Entries::Counted(count) => *count,
+            };
+            Fault::StringIndex { field, index: at, strings }.into()
+        })
     }
 }
 

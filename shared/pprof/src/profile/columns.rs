@@ -155,6 +155,15 @@ impl Samples {
         }
     }
 
+    /// Forgets all samples, and keeps their room.
+    pub(crate) fn clear(&mut self) {
+        self.stacks.clear();
+        self.frames.clear();
+        self.values.clear();
+        self.label_spans.clear();
+        self.labels.clear();
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.stacks.len()
     }
