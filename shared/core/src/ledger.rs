@@ -81,6 +81,11 @@ pub fn own_comment_count(profile: &Profile) -> usize {
     own_comments(profile).count()
 }
 
+/// Whether a comment is one of ours.
+pub(crate) fn is_reserved(comment: &[u8]) -> bool {
+    comment.starts_with(RESERVED.as_bytes())
+}
+
 fn own_comments(profile: &Profile) -> impl Iterator<Item = String> + '_ {
     profile.comments().filter(|comment| !comment.starts_with(RESERVED)).map(|comment| comment.to_string())
 }

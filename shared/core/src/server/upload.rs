@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use autopgo_pprof::gzip;
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -102,8 +103,8 @@ impl Server {
 
 /// What is staged for `body`, if it is a profile that PGO can use: always gzip, so that it is small and its form known.
 fn checked(body: Bytes, limits: &Limits) -> Result<Bytes> {
-    let profile = upload::parse(&body, limits)?;
-    if autopgo_pprof::gzip::is_gzip(&body) { Ok(body) } else { Ok(profile.write().into()) }
+    upload::check(&body, limits)?;
+    if gzip::is_gzip(&body) { Ok(body) } else { Ok(gzip::deflate(&body).into()) }
 }
 
 fn count(kind: Kind) {
