@@ -3,6 +3,7 @@
 pub(crate) mod file;
 pub(crate) mod human;
 pub(crate) mod progress;
+pub(crate) mod replace;
 
 use std::fmt;
 use std::io::{self, Write};

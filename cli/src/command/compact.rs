@@ -4,14 +4,14 @@ use autopgo_core::error::Error;
 use autopgo_pprof::compact;
 
 use crate::args::files::Compact;
-use crate::output::{self, Failure, file, human};
+use crate::output::{self, Failure, file, human, replace};
 
 pub(crate) fn run(args: &Compact) -> Result<(), Failure> {
     let bytes = file::read(&args.profile)?;
     let name = file::name(&args.profile);
     let profile = file::parse(&bytes, &name)?;
     let small = compact(&profile).map_err(|error| Error::from(error).during(name))?.write();
-    file::write(&args.output, &small)?;
+    replace::write(&args.output, &small)?;
     if !file::is_standard(&args.output) {
         let (old, new) = (human::size(bytes.len() as u64), human::size(small.len() as u64));
         output::note(format_args!("wrote {}: {new}, from {old}", args.output.display()));

@@ -1,18 +1,22 @@
 //! `autopgo download`: the merged profile, whole and checked, or nothing at all.
 
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use autopgo_client::{Download, Downloaded};
+use autopgo_client::{Client, Download, Downloaded, Saved};
 use autopgo_core::api::Form;
 use autopgo_core::app::App;
 use autopgo_core::error::{Error, Kind};
-use autopgo_pprof::gzip;
+use autopgo_pprof::{Outline, Profile, gzip};
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::wait;
 use crate::args::api;
 use crate::output::progress::Bar;
+use crate::output::replace::{self, Replacement, Target};
 use crate::output::{self, Failure, file, human};
 
 /// The result, as `--json` shows it. Without a profile only the application is there.
@@ -21,64 +25,139 @@ use crate::output::{self, Failure, file, human};
 struct Written<'a> {
     app: &'a App,
     output: Option<&'a Path>,
-    size: Option<usize>,
-    samples: Option<usize>,
+    size: Option<u64>,
+    samples: Option<u64>,
     etag: Option<String>,
     last_modified: Option<Timestamp>,
 }
 
+/// A profile up to this size, in bytes, is checked to its last frame; a larger one only as far as memory need not hold it.
+const HELD: u64 = 4 << 20;
+
 pub(crate) fn run(args: &api::Download) -> Result<(), Failure> {
     let client = args.api.client().map_err(Failure::Usage)?;
-    let form = if args.compact { Form::Compact } else { Form::Full };
-    let app = &args.app;
-    let bar = Bar::new(format!("downloading {app}"));
-    let answer = wait(client.download(app, form, None, Some(bar.progress())));
-    drop(bar);
-    let download = match answer {
-        Ok(Downloaded::Profile(download)) => download,
-        Ok(Downloaded::Unchanged) => {
-            let what =
-                format!("downloading the profile of {app}: the server says that it has not changed, unasked");
-            return Err(Error::new(Kind::Internal, what).into());
+    let written = match Target::of(&args.output)? {
+        Target::File(new) => {
+            let written = found(args, into_file(args, &client, &new))?;
+            if written.is_some() {
+                new.finish()?;
+            }
+            written
         }
-        Err(Failure::Error(error)) if args.allow_missing && error.kind() == Kind::NotFound => {
-            return nothing(args);
-        }
-        Err(failure) => return Err(failure),
+        Target::Standard | Target::Stream(_) => match found(args, held(args, &client))? {
+            Some((written, bytes)) => {
+                replace::write(&args.output, &bytes)?;
+                Some(written)
+            }
+            None => None,
+        },
     };
-    let samples = checked(app, &download)?;
-    file::write(&args.output, &download.bytes)?;
+    let Some(written) = written else { return nothing(args) };
     if file::is_standard(&args.output) {
         // The profile is all that belongs there.
         return Ok(());
     }
-    let size = download.bytes.len();
     if args.json.json {
-        return output::json(&Written {
-            app,
-            output: Some(&args.output),
-            size: Some(size),
-            samples: Some(samples),
-            etag: download.etag,
-            last_modified: download.modified,
-        });
+        return output::json(&written);
     }
-    let (path, size) = (args.output.display(), human::size(size as u64));
-    output::note(format_args!("wrote {path}: {size}, {} samples of {app}", human::count(samples)));
+    let (path, size) = (args.output.display(), human::size(written.size.unwrap_or_default()));
+    let samples = human::count(written.samples.unwrap_or_default());
+    output::note(format_args!("wrote {path}: {size}, {samples} samples of {}", args.app));
     Ok(())
 }
 
-/// How many samples it has, if it is what `go build` can take.
-fn checked(app: &App, download: &Download) -> Result<usize, Error> {
-    let doing = || format!("downloading the profile of {app}");
-    if !gzip::is_gzip(&download.bytes) {
-        let what =
-            "what came is no profile (not gzip); check --api-url and what stands in front of the server";
-        return Err(Error::new(Kind::Unusable, what).during(doing()));
+/// What there is; nothing, where that is allowed.
+fn found<T>(args: &api::Download, asked: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match asked {
+        Ok(found) => Ok(Some(found)),
+        Err(Failure::Error(error)) if args.allow_missing && error.kind() == Kind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
     }
-    let profile =
-        file::parse(&download.bytes, "what came cannot be used").map_err(|error| error.during(doing()))?;
-    Ok(profile.sample_count())
+}
+
+fn form(args: &api::Download) -> Form {
+    if args.compact { Form::Compact } else { Form::Full }
+}
+
+fn doing(app: &App) -> String {
+    format!("downloading the profile of {app}")
+}
+
+fn unasked(app: &App) -> Error {
+    Error::new(Kind::Internal, "the server says that it has not changed, unasked").during(doing(app))
+}
+
+fn into_file<'a>(
+    args: &'a api::Download,
+    client: &Client,
+    new: &Replacement,
+) -> Result<Written<'a>, Failure> {
+    let app = &args.app;
+    let mut file = tokio::fs::File::from_std(new.file()?);
+    let bar = Bar::new(format!("downloading {app}"));
+    let saved = wait(client.download_to(&mut file, app, form(args), None, Some(bar.progress())));
+    drop(bar);
+    let Saved { size, etag, modified } = saved?.ok_or_else(|| unasked(app))?;
+    let samples = checked(new.file()?, size).map_err(|error| error.during(doing(app)))?;
+    Ok(Written {
+        app,
+        output: Some(&args.output),
+        size: Some(size),
+        samples: Some(samples),
+        etag,
+        last_modified: modified,
+    })
+}
+
+fn held<'a>(args: &'a api::Download, client: &Client) -> Result<(Written<'a>, Bytes), Failure> {
+    let app = &args.app;
+    let bar = Bar::new(format!("downloading {app}"));
+    let answer = wait(client.download(app, form(args), None, Some(bar.progress())));
+    drop(bar);
+    let Downloaded::Profile(Download { bytes, etag, modified }) = answer? else {
+        return Err(unasked(app).into());
+    };
+    let samples = whole(&bytes).map_err(|error| error.during(doing(app)))?;
+    let written = Written {
+        app,
+        output: Some(&args.output),
+        size: Some(bytes.len() as u64),
+        samples: Some(samples),
+        etag,
+        last_modified: modified,
+    };
+    Ok((written, bytes))
+}
+
+/// How many samples the profile in `file` has, if it is what `go build` can take.
+fn checked(mut file: File, size: u64) -> Result<u64, Error> {
+    let unread =
+        |error: io::Error| Error::new(Kind::Internal, "reading again what was written").because(error);
+    if size <= HELD {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(unread)?;
+        return whole(&bytes);
+    }
+    let mut input = BufReader::with_capacity(HELD as usize / 64, file);
+    must_be_gzip(input.fill_buf().map_err(unread)?)?;
+    Ok(Outline::read(input, &file::limits()).map_err(unusable)?.samples())
+}
+
+fn whole(bytes: &[u8]) -> Result<u64, Error> {
+    must_be_gzip(bytes)?;
+    Ok(Profile::parse(bytes, &file::limits()).map_err(unusable)?.sample_count() as u64)
+}
+
+fn unusable(error: autopgo_pprof::Error) -> Error {
+    Error::from(error).during("what came cannot be used")
+}
+
+fn must_be_gzip(bytes: &[u8]) -> Result<(), Error> {
+    if gzip::is_gzip(bytes) {
+        return Ok(());
+    }
+    let what = "what came is no profile (not gzip); check --api-url and what stands in front of the server";
+    Err(Error::new(Kind::Unusable, what))
 }
 
 fn nothing(args: &api::Download) -> Result<(), Failure> {

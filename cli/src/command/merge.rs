@@ -4,7 +4,7 @@ use autopgo_core::error::{Error, Kind};
 use autopgo_pprof::{Accumulator, Profile};
 
 use crate::args::files::Merge;
-use crate::output::{self, Failure, file, human};
+use crate::output::{self, Failure, file, human, replace};
 
 pub(crate) fn run(args: &Merge) -> Result<(), Failure> {
     if args.profiles.iter().filter(|path| file::is_standard(path)).count() > 1 {
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Merge) -> Result<(), Failure> {
         }
     }
     let merged = sum.map(Accumulator::finish).unwrap_or_else(Profile::empty_cpu);
-    file::write(&args.output, &merged.write())?;
+    replace::write(&args.output, &merged.write())?;
     if !file::is_standard(&args.output) {
         output::note(format_args!(
             "wrote {}: {} samples of {} profiles",

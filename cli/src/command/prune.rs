@@ -5,7 +5,7 @@ use autopgo_core::rules::Rules;
 use autopgo_pprof::{Edges, Profile};
 
 use crate::args::files::Prune;
-use crate::output::{self, Failure, file, human};
+use crate::output::{self, Failure, file, human, replace};
 
 pub(crate) fn run(args: &Prune) -> Result<(), Failure> {
     let name = args.rules.display().to_string();
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Prune) -> Result<(), Failure> {
     let mut profile = file::profile(&args.profile)?;
     let before = edges(&profile);
     rules.apply(&args.app, &mut profile);
-    file::write(&args.output, &profile.write())?;
+    replace::write(&args.output, &profile.write())?;
     if !file::is_standard(&args.output) {
         let (path, after) = (args.output.display(), edges(&profile));
         output::note(format_args!("wrote {path}: {after} call edges that the compiler reads, from {before}"));

@@ -1,4 +1,4 @@
-//! Profiles in files: read whole, and replaced as a whole or not at all.
+//! Profiles in files, read.
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read, Write};
@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use autopgo_core::error::{Error, Kind};
 use autopgo_pprof::{Limits, Profile};
-use tempfile::NamedTempFile;
-
-use super::Failure;
+use tempfile::{NamedTempFile, TempPath};
 
 /// The most that is read of a file, in bytes. No profile is near it.
 const MOST: u64 = 1 << 30;
@@ -45,28 +43,101 @@ pub(crate) fn name(path: &Path) -> String {
 /// Reads all of `path`; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let name = name(path);
-    let failed = |error: io::Error| Error::new(Kind::Invalid, format!("reading {name}")).because(error);
     let mut bytes = Vec::new();
+    let failed = |error| unreadable(&name, error);
+    opened(path)?.take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    not_too_large(bytes.len() as u64, &name)?;
+    Ok(bytes)
+}
+
+/// An input that need not fit into memory.
+pub(crate) enum Input {
+    /// A small one, read.
+    Held(Vec<u8>),
+    /// A large one.
+    OnDisk(OnDisk),
+}
+
+/// A file with a large input: the one that was given, or a copy of what came by a pipe, which goes when this is dropped.
+pub(crate) struct OnDisk {
+    path: PathBuf,
+    _copy: Option<TempPath>,
+}
+
+impl OnDisk {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file for something that takes the place of an input.
+    pub(crate) fn made(write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Self> {
+        let mut copy = NamedTempFile::new()?;
+        write(copy.as_file_mut())?;
+        let copy = copy.into_temp_path();
+        Ok(Self { path: copy.to_path_buf(), _copy: Some(copy) })
+    }
+}
+
+/// `path`, or standard input, read only if it has no more than `most` bytes.
+pub(crate) fn input(path: &Path, most: u64) -> Result<Input, Error> {
+    let name = name(path);
+    let failed = |error| unreadable(&name, error);
+    let mut input = opened(path)?;
+    let mut bytes = Vec::new();
+    (&mut input).take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 <= most {
+        return Ok(Input::Held(bytes));
+    }
+    if !is_standard(path) {
+        let found = fs::metadata(path).map_err(failed)?;
+        if found.is_file() {
+            not_too_large(found.len(), &name)?;
+            return Ok(Input::OnDisk(OnDisk { path: path.to_owned(), _copy: None }));
+        }
+    }
+    let mut size = 0;
+    let copied = OnDisk::made(|copy| {
+        copy.write_all(&bytes)?;
+        size = bytes.len() as u64 + io::copy(&mut input.take(MOST), copy)?;
+        Ok(())
+    });
+    let copied = copied.map_err(|error| {
+        Error::new(Kind::Internal, format!("keeping what comes from {name} in a temporary file"))
+            .because(error)
+    })?;
+    not_too_large(size, &name)?;
+    Ok(Input::OnDisk(copied))
+}
+
+fn opened(path: &Path) -> Result<Box<dyn Read>, Error> {
     if is_standard(path) {
         if io::stdin().is_terminal() {
             let what = "standard input is a terminal; give a file, or pipe a profile in";
             return Err(Error::new(Kind::Invalid, what));
         }
-        io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
-    } else {
-        let file = File::open(path).map_err(failed)?;
-        if file.metadata().map_err(failed)?.is_dir() {
-            return Err(Error::new(Kind::Invalid, format!("reading {name}: it is a folder, not a profile")));
-        }
-        file.take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
+        return Ok(Box::new(io::stdin().lock()));
     }
-    if bytes.len() as u64 > MOST {
+    let name = name(path);
+    let failed = |error| unreadable(&name, error);
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(Error::new(Kind::Invalid, format!("reading {name}: it is a folder, not a profile")));
+    }
+    Ok(Box::new(file))
+}
+
+fn unreadable(name: &str, error: io::Error) -> Error {
+    Error::new(Kind::Invalid, format!("reading {name}")).because(error)
+}
+
+fn not_too_large(size: u64, name: &str) -> Result<(), Error> {
+    if size > MOST {
         return Err(Error::new(
             Kind::TooLarge,
             format!("{name} has more than {MOST} bytes: it is no profile"),
         ));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Reads the profile in `path`; `-` is standard input.
@@ -79,139 +150,29 @@ pub(crate) fn parse(bytes: &[u8], name: &str) -> Result<Profile, Error> {
     Profile::parse(bytes, &limits()).map_err(|error| Error::from(error).during(name))
 }
 
-/// Writes `bytes` to `path`, or to standard output if that is `-`.
-///
-/// A regular file is replaced as a whole: written beside the target, made durable, and renamed, so that whatever
-/// happens there is the old file or the new one. It keeps the old one's permissions; a link stays a link.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    if is_standard(path) {
-        if io::stdout().is_terminal() {
-            let what =
-                "a profile is binary and standard output is a terminal; give a file with -o, or pipe it on";
-            return Err(Error::new(Kind::Invalid, what).into());
-        }
-        return super::bytes(bytes);
-    }
-    replace(path, bytes).map_err(|error| {
-        Error::new(Kind::Internal, format!("writing {}", path.display())).because(error).into()
-    })
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let target = end_of_links(path)?;
-    let old = match fs::metadata(&target) {
-        Ok(old) if old.is_dir() => return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
-        // A device or a pipe is written to: there is nothing to replace.
-        Ok(old) if !old.is_file() => return File::options().write(true).open(&target)?.write_all(bytes),
-        Ok(old) => Some(old),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    if old.as_ref().is_some_and(|old| old.permissions().readonly()) {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only"));
-    }
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut new = beside(folder)?;
-    new.write_all(bytes)?;
-    if let Some(old) = old {
-        new.as_file().set_permissions(old.permissions())?;
-    }
-    new.as_file().sync_all()?;
-    new.persist(&target)?;
-    durable(folder)
-}
-
-/// The file that `path` leads to, also when that is not there yet.
-fn end_of_links(path: &Path) -> io::Result<PathBuf> {
-    const LINKS: usize = 40;
-    let mut path = path.to_owned();
-    for _ in 0..LINKS {
-        match fs::read_link(&path) {
-            Ok(next) => path = path.parent().map_or_else(|| next.clone(), |folder| folder.join(&next)),
-            Err(_) => return Ok(path),
-        }
-    }
-    Err(io::Error::other("it is a link that leads nowhere"))
-}
-
-/// A temporary file in `folder`, with the permissions of any new file: tempfile's own are for its owner alone.
-fn beside(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".autopgo-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
-}
-
-/// Makes the rename itself durable.
-#[cfg(unix)]
-fn durable(folder: &Path) -> io::Result<()> {
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
-        // Some file systems have no such thing, and some folders may be written but not read.
-        Err(error)
-            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied) =>
-        {
-            Ok(())
-        }
-        done => done,
-    }
-}
-
-/// Only Unix opens a folder as a file; elsewhere the rename is as durable as the system makes it.
-#[cfg(not(unix))]
-fn durable(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::Permissions;
-    use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn a_file_is_replaced_and_keeps_its_permissions() {
+    fn only_a_small_input_is_held() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("default.pgo");
-        write(&path, b"one").expect("written");
-        let usual =
-            File::create(folder.path().join("usual")).and_then(|file| file.metadata()).expect("a file");
-        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
-        assert_eq!(mode(&path), usual.permissions().mode() & 0o777, "a new file is like any other");
-        fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("set");
-        write(&path, b"two").expect("written");
-        assert_eq!((fs::read(&path).expect("read"), mode(&path)), (b"two".to_vec(), 0o640));
-        fs::set_permissions(&path, Permissions::from_mode(0o444)).expect("set");
-        write(&path, b"three").expect_err("it is read-only");
-        assert_eq!(fs::read(&path).expect("read"), b"two");
-        assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 2, "nothing else is left behind");
+        let path = folder.path().join("cpu.pprof");
+        fs::write(&path, [7; 100]).expect("written");
+        assert!(matches!(input(&path, 100).expect("read"), Input::Held(bytes) if bytes == [7; 100]));
+        let Input::OnDisk(large) = input(&path, 99).expect("read") else {
+            panic!("it is too large to be held")
+        };
+        assert_eq!(large.path(), path);
+        input(folder.path(), 100).err().expect("a folder");
     }
 
     #[test]
-    fn a_link_stays_a_link() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (real, link) = (folder.path().join("real.pgo"), folder.path().join("link.pgo"));
-        symlink("real.pgo", &link).expect("linked");
-        for content in [b"one", b"two"] {
-            write(&link, content).expect("written");
-            assert_eq!(fs::read(&real).expect("read"), content);
-            assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
-        }
-        let around = folder.path().join("around");
-        symlink("around", &around).expect("linked");
-        write(&around, b"x").expect_err("it leads nowhere");
-    }
-
-    #[test]
-    fn what_is_no_file_is_not_replaced() {
-        let folder = tempfile::tempdir().expect("a folder");
-        write(folder.path(), b"x").expect_err("a folder");
-        write(&folder.path().join("missing/default.pgo"), b"x").expect_err("no such folder");
-        write(Path::new("/dev/null"), b"x").expect("a device takes it");
-        assert!(!fs::metadata("/dev/null").expect("there").is_file());
-        assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 0);
+    fn what_was_made_goes_with_its_last_user() {
+        let made = OnDisk::made(|file| file.write_all(b"abc")).expect("made");
+        let path = made.path().to_owned();
+        assert_eq!(fs::read(&path).expect("there"), b"abc");
+        drop(made);
+        assert!(!path.exists());
     }
 }

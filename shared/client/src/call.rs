@@ -12,16 +12,18 @@ use std::time::Duration;
 use autopgo_core::api::PROFILE_TYPE;
 use autopgo_core::duration;
 use autopgo_core::error::{Error, Kind};
-use bytes::{Bytes, BytesMut};
-use futures_util::stream;
+use bytes::Bytes;
+use futures_util::TryStreamExt;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use http::{Method, StatusCode};
-use reqwest::{Body, Response, Url};
+use reqwest::{Response, Url};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::answer::{self, Who};
 use crate::base::shown;
+use crate::body::{Body, To};
 use crate::client::Client;
+use crate::content::{Content, Unread};
 use crate::retry::{Again, Fault};
 
 /// Told how far a transfer is. Each retry starts again at 0.
@@ -43,7 +45,7 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Option<Bytes>,
+    pub(crate) body: Option<Content>,
     /// Of what is sent.
     pub(crate) sent: Option<Progress>,
 }
@@ -52,33 +54,39 @@ pub(crate) struct Call {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// How many bytes the body has.
+    pub(crate) size: u64,
+    /// Nothing, if it went into a file.
     pub(crate) body: Bytes,
 }
 
-/// The piece in which a body is handed over: what progress is counted in.
-const PIECE: usize = 64 << 10;
 /// An error's text is shorter than this, or not of interest.
 const ERROR_BYTES: u64 = 64 << 10;
 const REDIRECTS: usize = 5;
 
 impl Client {
-    /// Makes `call` once: an answer with an error status is a fault. At most `limit` bytes are read of what comes back,
-    /// and `received` is told how many.
-    pub(crate) async fn attempt(
+    /// Makes `call` once: an answer with an error status is a fault. At most `limit` bytes are read of what comes back.
+    pub(crate) async fn attempt(&self, call: &Call, limit: u64) -> Result<Answer, Fault> {
+        self.fetch(call, limit, &mut To::Memory, None).await
+    }
+
+    /// The same, with the body put where it is wanted, and `received` told how much came.
+    pub(crate) async fn fetch(
         &self,
         call: &Call,
         limit: u64,
+        to: &mut To<'_>,
         received: Option<&Progress>,
     ) -> Result<Answer, Fault> {
         let (response, left) = self.follow(call).await?;
-        let from = shown(response.url());
-        let (status, headers) = (response.status(), response.headers().clone());
+        let status = response.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
-            let body = self.read(response, limit, &from, received).await?;
-            return Ok(Answer { status, headers, body });
+            return self.read(response, limit, to, received).await;
         }
+        let (from, headers) = (shown(response.url()), response.headers().clone());
         // Whatever becomes of the text, the status stands.
-        let body = self.read(response, ERROR_BYTES, &from, None).await.unwrap_or_default();
+        let read = self.read(response, ERROR_BYTES, &mut To::Memory, None).await;
+        let body = read.map(|answer| answer.body).unwrap_or_default();
         let who = match (call.store, left) {
             (true, _) => Who::Store,
             (false, true) => Who::Elsewhere,
@@ -90,10 +98,7 @@ impl Client {
     /// Makes `call` once and gives the answer, whatever its status.
     pub(crate) async fn ask(&self, call: &Call, limit: u64) -> Result<Answer, Fault> {
         let (response, _) = self.follow(call).await?;
-        let from = shown(response.url());
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = self.read(response, limit, &from, None).await?;
-        Ok(Answer { status, headers, body })
+        self.read(response, limit, &mut To::Memory, None).await
     }
 
     /// Sends, and follows redirects of a GET. The second value says whether that led to another origin.
@@ -139,8 +144,8 @@ impl Client {
                 headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(PROFILE_TYPE));
             }
             // A stream has no length of its own; with one the server can refuse before it reads.
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-            request = request.body(in_pieces(body.clone(), Arc::clone(&pulse), call.sent.clone()));
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.size()));
+            request = request.body(in_pieces(body, Arc::clone(&pulse), call.sent.clone()));
         }
         match pulse.watch(self.timeout, request.headers(headers).send()).await {
             Some(Ok(response)) => Ok(response),
@@ -153,9 +158,11 @@ impl Client {
         &self,
         mut response: Response,
         limit: u64,
-        from: &str,
+        to: &mut To<'_>,
         received: Option<&Progress>,
-    ) -> Result<Bytes, Fault> {
+    ) -> Result<Answer, Fault> {
+        let from = shown(response.url());
+        let (status, headers) = (response.status(), response.headers().clone());
         let of = response.content_length();
         let too_large = || {
             let what = format!("{from} sends more than {limit} bytes, which is more than a profile can have");
@@ -164,28 +171,30 @@ impl Client {
         if of.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
-        let mut body = BytesMut::new();
+        let mut body = Body::new(to).await?;
         loop {
             let piece = match timeout(self.timeout, response.chunk()).await {
                 Ok(Ok(Some(piece))) => piece,
                 // The transport has compared the length with what was announced.
-                Ok(Ok(None)) => return Ok(body.freeze()),
+                Ok(Ok(None)) => break,
                 Ok(Err(error)) => {
-                    let what = format!("{from} broke off after {} bytes", body.len());
+                    let what = format!("{from} broke off after {} bytes", body.size);
                     return Err(Fault::unclear(
                         Error::new(Kind::Unavailable, what).because(error.without_url()),
                     ));
                 }
-                Err(_) => return Err(self.silent(from)),
+                Err(_) => return Err(self.silent(&from)),
             };
-            if (body.len() + piece.len()) as u64 > limit {
+            if body.size + piece.len() as u64 > limit {
                 return Err(too_large());
             }
-            body.extend_from_slice(&piece);
+            body.take(&piece).await?;
             if let Some(received) = received {
-                received(Moved { bytes: body.len() as u64, of });
+                received(Moved { bytes: body.size, of });
             }
         }
+        let (size, body) = body.end().await?;
+        Ok(Answer { status, headers, size, body })
     }
 
     fn silent(&self, from: &str) -> Fault {
@@ -216,8 +225,8 @@ impl Pulse {
         Self { start: Instant::now(), last: AtomicU64::new(0), handed: AtomicU64::new(0) }
     }
 
-    fn beat(&self, handed: usize) {
-        self.handed.store(handed as u64, Ordering::Relaxed);
+    fn beat(&self, handed: u64) {
+        self.handed.store(handed, Ordering::Relaxed);
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);
     }
@@ -239,17 +248,16 @@ impl Pulse {
     }
 }
 
-fn in_pieces(body: Bytes, pulse: Arc<Pulse>, sent: Option<Progress>) -> Body {
-    let of = body.len();
-    let pieces = (0..of).step_by(PIECE).map(move |start| {
-        let end = (start + PIECE).min(of);
-        pulse.beat(end);
+fn in_pieces(content: &Content, pulse: Arc<Pulse>, sent: Option<Progress>) -> reqwest::Body {
+    let (of, mut handed) = (content.size(), 0);
+    let pieces = content.pieces().inspect_ok(move |piece| {
+        handed += piece.len() as u64;
+        pulse.beat(handed);
         if let Some(sent) = &sent {
-            sent(Moved { bytes: end as u64, of: Some(of as u64) });
+            sent(Moved { bytes: handed, of: Some(of) });
         }
-        Ok::<_, io::Error>(body.slice(start..end))
     });
-    Body::wrap_stream(stream::iter(pieces))
+    reqwest::Body::wrap_stream(pieces)
 }
 
 /// Where a redirect leads.
@@ -274,6 +282,9 @@ pub(crate) fn onward(url: &Url, reference: &str) -> Result<Url, &'static str> {
 
 /// Why no answer came.
 fn unsent(url: &Url, error: reqwest::Error, store: bool) -> Fault {
+    if let Some(unread) = causes(&error).find_map(|cause| cause.downcast_ref::<Unread>()) {
+        return Fault::never(Error::new(Kind::Invalid, unread.to_string()));
+    }
     let check =
         if store { "the server names this store: is it in reach from here?" } else { "check --api-url" };
     let at = url.origin().ascii_serialization();

@@ -13,10 +13,12 @@ use http::header::{ACCEPT, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LAST_MOD
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use reqwest::redirect::Policy;
+use tokio::fs::File;
 
 use crate::answer::{self, Who};
 use crate::base::{Base, shown};
-use crate::call::{Call, Progress};
+use crate::body::To;
+use crate::call::{Answer, Call, Progress};
 use crate::identity::{Headers, Identity};
 use crate::retry::{Patience, Retry};
 
@@ -76,6 +78,17 @@ pub struct Download {
     pub modified: Option<Timestamp>,
 }
 
+/// A base profile that came into a file.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// How many bytes it has.
+    pub size: u64,
+    /// Its `ETag`, quotes included.
+    pub etag: Option<String>,
+    /// When it was last merged into.
+    pub modified: Option<Timestamp>,
+}
+
 /// What a download gave.
 #[derive(Clone, Debug)]
 pub enum Downloaded {
@@ -128,6 +141,45 @@ impl Client {
         known: Option<&str>,
         progress: Option<Progress>,
     ) -> Result<Downloaded> {
+        let answer = self.profile(app, form, known, progress, &mut To::Memory).await?;
+        Ok(match answer {
+            Some(answer) => {
+                let Metadata { etag, modified } = Metadata::of(&answer);
+                Downloaded::Profile(Download { bytes: answer.body, etag, modified })
+            }
+            None => Downloaded::Unchanged,
+        })
+    }
+
+    /// The same into `file`, in place of whatever is in it, so that it need not fit into memory. `None` if it is
+    /// unchanged. After an error anything may be in the file.
+    ///
+    /// # Errors
+    /// As [`Client::download`]; `Internal` when the file cannot be written.
+    pub async fn download_to(
+        &self,
+        file: &mut File,
+        app: &App,
+        form: Form,
+        known: Option<&str>,
+        progress: Option<Progress>,
+    ) -> Result<Option<Saved>> {
+        let answer = self.profile(app, form, known, progress, &mut To::File(file)).await?;
+        Ok(answer.map(|answer| {
+            let Metadata { etag, modified } = Metadata::of(&answer);
+            Saved { size: answer.size, etag, modified }
+        }))
+    }
+
+    /// `None` if it is unchanged.
+    async fn profile(
+        &self,
+        app: &App,
+        form: Form,
+        known: Option<&str>,
+        progress: Option<Progress>,
+        to: &mut To<'_>,
+    ) -> Result<Option<Answer>> {
         let query = match form {
             Form::Full => None,
             Form::Compact => Some("form=compact"),
@@ -142,19 +194,14 @@ impl Client {
         }
         let mut retry = self.retry();
         loop {
-            let tried = self.attempt(&call, PROFILE_BYTES, progress.as_ref()).await;
+            let tried = self.fetch(&call, PROFILE_BYTES, to, progress.as_ref()).await;
             let checked = tried.and_then(|done| {
                 answer::no_page(&done.headers, &shown(&call.url))?;
                 Ok(done)
             });
             match checked {
-                Ok(done) if done.status == StatusCode::NOT_MODIFIED => return Ok(Downloaded::Unchanged),
-                Ok(done) => {
-                    let etag = text(&done.headers, ETAG).map(str::to_owned);
-                    let modified = text(&done.headers, LAST_MODIFIED)
-                        .and_then(|date| Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp()));
-                    return Ok(Downloaded::Profile(Download { bytes: done.body, etag, modified }));
-                }
+                Ok(done) if done.status == StatusCode::NOT_MODIFIED => return Ok(None),
+                Ok(done) => return Ok(Some(done)),
                 Err(fault) => retry.pause(&doing, fault).await?,
             }
         }
@@ -168,7 +215,7 @@ impl Client {
         let call = self.call(Method::GET, api::PROFILES, None);
         let mut retry = self.retry();
         loop {
-            let tried = self.attempt(&call, JSON_BYTES, None).await;
+            let tried = self.attempt(&call, JSON_BYTES).await;
             match tried.and_then(|done| answer::json(&done.headers, &done.body, &shown(&call.url))) {
                 Ok(profiles) => return Ok(profiles),
                 Err(fault) => retry.pause("listing profiles", fault).await?,
@@ -185,7 +232,7 @@ impl Client {
         let mut retry = self.retry();
         let doing = format!("deleting the profile of {app}");
         loop {
-            let tried = self.attempt(&call, JSON_BYTES, None).await;
+            let tried = self.attempt(&call, JSON_BYTES).await;
             let fault =
                 match tried.and_then(|done| answer::json(&done.headers, &done.body, &shown(&call.url))) {
                     Ok(Deleted {}) => return Ok(()),
@@ -233,6 +280,20 @@ impl std::fmt::Debug for Client {
             .field("base", &self.base.to_string())
             .field("identity", &self.identity)
             .finish()
+    }
+}
+
+/// What the headers of a download say.
+struct Metadata {
+    etag: Option<String>,
+    modified: Option<Timestamp>,
+}
+
+impl Metadata {
+    fn of(answer: &Answer) -> Self {
+        let modified = text(&answer.headers, LAST_MODIFIED)
+            .and_then(|date| Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp()));
+        Self { etag: text(&answer.headers, ETAG).map(str::to_owned), modified }
     }
 }
 

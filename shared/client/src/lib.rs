@@ -15,13 +15,16 @@
 
 mod answer;
 mod base;
+mod body;
 mod call;
 mod client;
+mod content;
 mod identity;
 mod retry;
 mod upload;
 
 pub use call::{Moved, Progress};
-pub use client::{Client, Download, Downloaded, Options};
+pub use client::{Client, Download, Downloaded, Options, Saved};
+pub use content::Content;
 pub use identity::{Headers, Identity};
 pub use retry::{LONGEST, Patience};

@@ -5,7 +5,6 @@ use autopgo_core::api::{self, Announced, Ticket, Uploaded};
 use autopgo_core::app::App;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::key::Id;
-use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method};
 use reqwest::Url;
@@ -16,11 +15,12 @@ use crate::answer;
 use crate::base::shown;
 use crate::call::{Call, Progress, onward};
 use crate::client::{Client, JSON_BYTES};
+use crate::content::Content;
 use crate::retry::{Fault, Retry};
 
 /// A profile above this size, in bytes, asks for a ticket at once: API Gateway and Lambda cut a request off at little
 /// more.
-const TICKET_ABOVE: usize = 4 << 20;
+const TICKET_ABOVE: u64 = 4 << 20;
 
 /// What a ticket asks for.
 struct Leave {
@@ -32,7 +32,7 @@ struct Leave {
 struct Upload<'a> {
     client: &'a Client,
     app: &'a App,
-    profile: Bytes,
+    profile: Content,
     key: HeaderValue,
     progress: Option<Progress>,
     doing: String,
@@ -50,13 +50,18 @@ impl Client {
     /// # Errors
     /// `Invalid` when the server refuses the profile, in its words; `TooLarge`, `Denied`; `Unavailable` when the server
     /// cannot be reached or did not answer in time, and then it may have taken the profile all the same.
-    pub async fn upload(&self, app: &App, profile: Bytes, progress: Option<Progress>) -> Result<Uploaded> {
+    pub async fn upload(
+        &self,
+        app: &App,
+        profile: impl Into<Content>,
+        progress: Option<Progress>,
+    ) -> Result<Uploaded> {
         let key = HeaderValue::try_from(Uuid::now_v7().to_string())
             .map_err(|error| Error::new(Kind::Internal, "making a key").because(error))?;
         let doing = format!("uploading the profile of {app}");
-        let upload = Upload { client: self, app, profile, key, progress, doing };
+        let upload = Upload { client: self, app, profile: profile.into(), key, progress, doing };
         let mut retry = self.retry();
-        if upload.profile.len() > TICKET_ABOVE {
+        if upload.profile.size() > TICKET_ABOVE {
             return match upload.with_ticket(&mut retry).await? {
                 Ok(uploaded) => Ok(uploaded),
                 Err(_) => {
@@ -97,7 +102,7 @@ impl Upload<'_> {
         };
         let mut renewed = false;
         loop {
-            let fault = match self.client.attempt(&leave.call, JSON_BYTES, None).await {
+            let fault = match self.client.attempt(&leave.call, JSON_BYTES).await {
                 Ok(_) => break,
                 Err(fault) => fault,
             };
@@ -128,7 +133,7 @@ impl Upload<'_> {
     /// A ticket. The inner error says that there are none here.
     async fn ticket(&self, retry: &mut Retry<'_>) -> Result<Result<Leave, Fault>> {
         let mut call = self.call(&api::uploads(self.app));
-        let wanted = serde_json::to_vec(&Announced { size: self.profile.len() as u64 });
+        let wanted = serde_json::to_vec(&Announced { size: self.profile.size() });
         let wanted =
             wanted.map_err(|error| Error::new(Kind::Internal, "asking for a ticket").because(error))?;
         call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -180,7 +185,7 @@ impl Upload<'_> {
 
     /// Makes `call` once and reads its JSON.
     async fn answered<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Fault> {
-        let done = self.client.attempt(call, JSON_BYTES, None).await?;
+        let done = self.client.attempt(call, JSON_BYTES).await?;
         answer::json(&done.headers, &done.body, &shown(&call.url))
     }
 }

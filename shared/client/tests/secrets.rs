@@ -36,7 +36,7 @@ async fn upload() {
     let created = Reply::Bytes(json("201 Created", r#"{"key":"checkout/staging/1"}"#));
     let fake = Fake::start(vec![ticket(), ticket(), created]).await;
     let app = App::parse("checkout").expect("a name");
-    fake.client(secret()).0.upload(&app, vec![7; 5 << 20].into(), None).await.expect("uploaded");
+    fake.client(secret()).0.upload(&app, vec![7; 5 << 20], None).await.expect("uploaded");
 }
 
 #[tokio::test]

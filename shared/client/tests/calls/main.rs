@@ -3,5 +3,6 @@
 
 mod download;
 mod fake;
+mod file;
 mod ticket;
 mod upload;

@@ -175,7 +175,7 @@ async fn an_answer_before_the_body_is_read_is_heard() {
     let too_large = json("413 Content Too Large", r#"{"message":"at most 32 MiB","code":413}"#);
     let fake = Fake::start(vec![no_tickets(), Reply::Early(too_large)]).await;
     let (client, _) = fake.client(patient(0));
-    let error = client.upload(&app(), vec![1; 8 << 20].into(), None).await.expect_err("too large");
+    let error = client.upload(&app(), vec![1; 8 << 20], None).await.expect_err("too large");
     assert_eq!(error.kind(), Kind::TooLarge, "{}", error.chain());
 }
 
