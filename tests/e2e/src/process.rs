@@ -12,7 +12,7 @@ use tokio::process::Child;
 use crate::paths::root;
 use crate::wait;
 
-/// The command, built as the README builds it. Cargo makes it anew only when a source has changed.
+/// The command, built as the README builds it; for the stories on other stores with what they need. Cargo makes it anew only when a source has changed.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -22,6 +22,7 @@ pub fn binary() -> &'static Path {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .args(["build", "--quiet", "--package", "autopgo", "--message-format", "json"])
+            .args(if cfg!(feature = "services") { &["--features", "aws"][..] } else { &[] })
             .current_dir(root())
             .stderr(Stdio::inherit())
             .output()
@@ -126,12 +127,35 @@ impl Running {
     /// # Panics
     /// Where `/proc` does not tell.
     pub fn peak_memory(&self) -> u64 {
-        let id = self.child.id().expect("it runs");
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("/proc");
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("VmHWM");
-        let kib: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number");
-        kib * 1024
+        peak_memory(self.child.id().expect("it runs")).expect("/proc")
     }
+}
+
+/// The most memory that a process ever held, in bytes. `None` once it has ended.
+fn peak_memory(id: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// Runs the command to its end and gives its standard output, and the most memory that it held, in bytes, as seen just
+/// before it ended.
+///
+/// # Panics
+/// When it cannot be started, fails, or takes minutes.
+pub async fn measured(mut command: Command) -> (String, u64) {
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("autopgo starts");
+    let mut most = 0;
+    let status = wait::within(Duration::from_secs(300), "autopgo ends", async || {
+        most = peak_memory(child.id()).unwrap_or(0).max(most);
+        child.try_wait().expect("it can be waited for")
+    })
+    .await;
+    let mut out = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().expect("a pipe"), &mut out).expect("UTF-8");
+    assert!(status.success(), "{command:?}: {status}");
+    (out, most)
 }
 
 async fn collect(mut lines: tokio::io::Lines<BufReader<tokio::process::ChildStderr>>) -> Vec<String> {

@@ -12,6 +12,15 @@ pub fn go() -> Option<String> {
     go
 }
 
+/// `http://IP:PORT` of the MinIO that the stories use, or `None`, said aloud.
+pub fn minio() -> Option<String> {
+    let url = std::env::var("AUTOPGO_TEST_MINIO_URL").ok().filter(|url| !url.is_empty());
+    if url.is_none() {
+        say("minio", "AUTOPGO_TEST_MINIO_URL names no server; `tests/run services` starts one");
+    }
+    url
+}
+
 /// Says that something is skipped and why.
 ///
 /// # Panics

@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "autopgo-local",
         ],
     ),
-    ("autopgo-bench", &["autopgo-pprof"]),
+    ("autopgo-bench", &["autopgo-core", "autopgo-pprof"]),
     ("autopgo-conformance", &["autopgo-core"]),
 ];
 

@@ -1,12 +1,13 @@
 //! Profiles that are larger than a request may be, both ways. What came by which way is counted at the server, so that
 //! a fallback cannot hide a ticket that does not work.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use autopgo_e2e::process::{Running, autopgo, free_address, succeed};
-use autopgo_e2e::{profile, wait};
+use autopgo_e2e::requests::{asked, counts, merged};
+use autopgo_e2e::{once, profile};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -14,18 +15,6 @@ use axum::response::Response;
 
 /// Enough of them that their names alone are more than 4 MiB when packed.
 const CALLS: usize = 50_000;
-
-/// A profile whose names hardly pack, and how often each call is in it.
-fn large() -> (Vec<u8>, BTreeMap<String, i64>) {
-    let mut random = fastrand::Rng::with_seed(4);
-    let names: Vec<String> = (0..CALLS)
-        .map(|number| {
-            format!("upload.F{number}{}", (0..120).map(|_| random.alphanumeric()).collect::<String>())
-        })
-        .collect();
-    let calls: Vec<(&str, &str, u64)> = names.iter().map(|name| ("main.main", name.as_str(), 1)).collect();
-    (profile::cpu(&calls), names.iter().map(|name| (name.clone(), 1)).collect())
-}
 
 async fn local(data: &std::path::Path) -> Running {
     let address = free_address();
@@ -38,46 +27,11 @@ async fn local(data: &std::path::Path) -> Running {
     Running::start(command, address).await
 }
 
-/// How often the server was asked what about `app`, and what it answered.
-fn asked(log: &[String], app: &str) -> BTreeMap<String, usize> {
-    let mut asked = BTreeMap::new();
-    for line in log.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
-        let text = |field: &str| line[field].as_str().unwrap_or_default().to_owned();
-        let path = text("path");
-        let parts: Vec<&str> = path.split('/').skip(1).collect();
-        let what = match parts[..] {
-            ["api", "profile", name] if name == app => "profile",
-            ["api", "profile", name, "uploads"] if name == app => "ticket",
-            ["api", "profile", name, "uploads", _] if name == app => "completion",
-            ["api", "objects", name, "incoming", _] if name == app => "signed upload",
-            ["api", "objects", name, "default.pgo"] if name == app => "signed download",
-            _ => continue,
-        };
-        assert_eq!(text("message"), "request", "{line}");
-        *asked.entry(format!("{} {what}: {}", text("method"), line["status"])).or_default() += 1;
-    }
-    asked
-}
-
-fn counts(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
-    expected.iter().map(|(what, times)| ((*what).to_owned(), *times)).collect()
-}
-
-/// Waits until `app` has a base profile, without asking for it.
-async fn merged(url: &str, app: &str) {
-    let url = format!("{url}/api/profile");
-    let named = format!("\"key\":\"{app}\"");
-    wait::until("it is merged", async || {
-        reqwest::get(&url).await.ok()?.text().await.ok()?.contains(&named).then_some(())
-    })
-    .await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_profile_goes_up_and_down_past_the_api_by_command_and_by_scraper() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
-    let (bytes, calls) = large();
+    let (bytes, calls) = profile::large(CALLS);
     std::fs::write(path("large.pprof"), &bytes).expect("written");
     let local = local(&folder.path().join("data")).await;
     let url = local.url.clone();
@@ -116,10 +70,7 @@ async fn a_large_profile_goes_up_and_down_past_the_api_by_command_and_by_scraper
     assert_eq!(asked(&log, "large"), counts(&[&up[..], &down].concat()));
     assert_eq!(asked(&log, "scraped"), counts(&up));
     assert!(!log.iter().any(|line| line.contains("signature=")), "the log has a signature");
-    let left = folder.path().join("data/large/incoming");
-    let left = std::fs::read_dir(left).map_or(0, |entries| {
-        entries.flatten().filter(|entry| !entry.file_name().to_string_lossy().starts_with('.')).count()
-    });
+    let left = once::files(&folder.path().join("data/large/incoming"));
     assert_eq!(left, 0, "what was completed is gone");
 }
 
@@ -154,7 +105,7 @@ async fn pass(State(gateway): State<Gateway>, request: Request) -> Response {
 async fn behind_a_gateway_that_loses_answers_it_is_one_upload() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
-    let (bytes, calls) = large();
+    let (bytes, calls) = profile::large(CALLS);
     std::fs::write(path("large.pprof"), &bytes).expect("written");
     let local = local(&folder.path().join("data")).await;
     let gateway = Gateway { to: local.url.clone(), client: reqwest::Client::new(), lost: Arc::default() };
@@ -181,7 +132,7 @@ async fn behind_a_gateway_that_loses_answers_it_is_one_upload() {
 async fn a_server_that_cannot_sign_is_sent_the_profile_itself() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
-    std::fs::write(path("large.pprof"), large().0).expect("written");
+    std::fs::write(path("large.pprof"), profile::large(CALLS).0).expect("written");
     let address: SocketAddr = free_address();
     let (port, store) = (address.port().to_string(), format!("file://{}?create_dir=true", path("store")));
     // A server by itself may be one of several over its folder, which do not know each other's secret.

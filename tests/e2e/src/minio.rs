@@ -1,0 +1,95 @@
+//! A bucket on the MinIO that `tests/services` starts, seen past autopgo.
+
+use aws_config::BehaviorVersion;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Region;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+
+use crate::{skip, slow};
+
+/// The profile with the credentials, in the files that `tests/services env` names.
+const PROFILE: &str = "minio";
+/// S3 takes no smaller part, but for the last.
+const PART: usize = 5 << 20;
+
+/// A bucket of its own.
+pub struct Bucket {
+    client: Client,
+    name: String,
+    /// As a store's URL.
+    pub url: String,
+    endpoint: String,
+}
+
+fn url(name: &str, endpoint: &str) -> String {
+    format!("s3://{name}?region=us-east-1&endpoint={endpoint}&use_path_style=true&profile={PROFILE}")
+}
+
+impl Bucket {
+    /// Makes one; `None`, said aloud, where there is no MinIO.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub async fn new() -> Option<Self> {
+        let endpoint = skip::minio()?;
+        let credentials = ProfileFileCredentialsProvider::builder().profile_name(PROFILE).build();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(&endpoint)
+            .credentials_provider(credentials)
+            .load()
+            .await;
+        let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+        let client = Client::from_conf(config);
+        let name = format!("story-{:016x}", fastrand::u64(..));
+        client.create_bucket().bucket(&name).send().await.expect("a bucket");
+        let url = url(&name, &endpoint);
+        Some(Self { client, name, url, endpoint })
+    }
+
+    /// The same bucket as a store's URL, behind a line that takes `rate` bytes a second.
+    ///
+    /// # Panics
+    /// When the server's address is no `http://IP:PORT`.
+    pub async fn slow_url(&self, rate: u32) -> String {
+        let address = self.endpoint.trim_start_matches("http://").parse().expect("http://IP:PORT");
+        url(&self.name, &format!("http://{}", slow::line_to(address, rate).await))
+    }
+
+    /// The keys that start with `prefix`; the first thousand.
+    ///
+    /// # Panics
+    /// When it cannot be listed.
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+        let listed = self.client.list_objects_v2().bucket(&self.name).prefix(prefix).send().await;
+        let listed = listed.expect("a listing");
+        listed.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
+    }
+
+    /// Puts an object as Go's `s3manager` does: with the content type that its `DetectContentType` gives gzip, and in
+    /// parts, so that the `ETag` is that of a multipart upload.
+    ///
+    /// # Panics
+    /// When it cannot be put.
+    pub async fn put_as_go(&self, key: &str, bytes: &[u8]) {
+        let upload = self.client.create_multipart_upload().bucket(&self.name).key(key);
+        let upload = upload.content_type("application/x-gzip").send().await.expect("an upload");
+        let id = upload.upload_id().expect("an id");
+        let mut parts = Vec::new();
+        for (number, part) in (1..).zip(bytes.chunks(PART)) {
+            let sent =
+                self.client.upload_part().bucket(&self.name).key(key).upload_id(id).part_number(number);
+            let sent = sent.body(part.to_vec().into()).send().await.expect("a part");
+            parts.push(
+                CompletedPart::builder()
+                    .part_number(number)
+                    .set_e_tag(sent.e_tag().map(str::to_owned))
+                    .build(),
+            );
+        }
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let done = self.client.complete_multipart_upload().bucket(&self.name).key(key).upload_id(id);
+        done.multipart_upload(parts).send().await.expect("completed");
+    }
+}
