@@ -1,4 +1,5 @@
-//! What the command takes. People call `tests/bench/versus-go`, which fills in all but the first three options.
+//! What the command takes. People call `tests/bench/versus-go` and `tests/bench/store-calls`, which fill in what is hidden
+//! here.
 
 use std::path::PathBuf;
 
@@ -19,6 +20,9 @@ pub(crate) enum Command {
     /// Measure the Go reference and the engine in turns and print how they compare.
     #[command(override_usage = "tests/bench/versus-go [--quick] [--write] [ROW]")]
     VersusGo(VersusGo),
+    /// Count what the pipeline asks of a store.
+    #[command(override_usage = "tests/bench/store-calls [--write]")]
+    StoreCalls(StoreCalls),
     /// Do one job and report its time and peak memory: what is measured.
     #[command(hide = true)]
     Job {
@@ -65,6 +69,25 @@ pub(crate) struct VersusGo {
     /// The gzip crates it was built with.
     #[arg(long, hide = true)]
     pub(crate) gzip: String,
+    /// The commit it was built from.
+    #[arg(long, hide = true)]
+    pub(crate) revision: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StoreCalls {
+    /// Write the table into RESULTS.md.
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// The folder of the recorded profiles.
+    #[arg(long, hide = true)]
+    pub(crate) profiles: PathBuf,
+    /// Where results are published.
+    #[arg(long, hide = true)]
+    pub(crate) results: PathBuf,
+    /// Today.
+    #[arg(long, hide = true)]
+    pub(crate) date: String,
     /// The commit it was built from.
     #[arg(long, hide = true)]
     pub(crate) revision: String,

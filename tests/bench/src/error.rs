@@ -27,14 +27,27 @@ pub(crate) enum Error {
     TooLarge { found: usize, limit: u64 },
     #[error("no row has {wanted:?} in its name; there are: {names}")]
     NoRow { wanted: String, names: String },
+    #[error("{doing}: {}", source.chain())]
+    Pipeline { doing: &'static str, source: autopgo_core::error::Error },
+    #[error("{what}, which should not be")]
+    Unexpected { what: String },
+    #[error("this costs more calls than it may: {0}")]
+    TooMany(String),
+    #[error("starting the runtime: {0}")]
+    Runtime(io::Error),
     #[error("{path}: the section between `{open}` and `{close}` is not whole; mend it by hand")]
-    Section { path: PathBuf, open: &'static str, close: &'static str },
+    Section { path: PathBuf, open: String, close: String },
 }
 
 impl Error {
     /// For `map_err`: which file it was.
     pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::File { path: path.to_path_buf(), source }
+    }
+
+    /// For `map_err`: what the pipeline was doing.
+    pub(crate) fn pipeline(doing: &'static str) -> impl FnOnce(autopgo_core::error::Error) -> Self {
+        move |source| Self::Pipeline { doing, source }
     }
 
     /// For `map_err`: what was being done to which profile.

@@ -1,9 +1,11 @@
 //! The Rust side of `tests/bench/versus-go`, which builds everything and calls this: it runs the Go reference and the
 //! engine in turns, each job in a process of its own, and prints how they compare. Those processes of ours are this
-//! same binary with another command.
+//! same binary with another command. And of `tests/bench/store-calls`.
 
 mod args;
+mod calls;
 mod contest;
+mod counting;
 mod error;
 mod hostile;
 mod job;
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Args, Command, VersusGo};
+use crate::args::{Args, Command, StoreCalls, VersusGo};
 use crate::error::Error;
 use crate::row::Bench;
 
@@ -28,12 +30,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::VersusGo(args) => versus_go(&args),
+        Command::StoreCalls(args) => store_calls(&args),
         Command::Job { warm, job } => job::run(&job, warm).map(|report| println!("{report}")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("versus-go: {error}");
+            eprintln!("bench: {error}");
             ExitCode::FAILURE
         }
     }
@@ -57,8 +60,23 @@ fn versus_go(args: &VersusGo) -> Result<(), Error> {
     if noisy {
         eprintln!("{} is as it was: {warning}", args.results.display());
     } else if args.write {
-        results::publish(&report, &args.results)?;
+        results::publish("versus-go", &report, &args.results)?;
         eprintln!("{} is written", args.results.display());
     }
     Ok(())
+}
+
+/// Counts, prints, and publishes if that is asked for.
+fn store_calls(args: &StoreCalls) -> Result<(), Error> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
+    let table = runtime.block_on(calls::count(&args.profiles))?;
+    let report = format!("- {}, revision {}\n\n{table}", args.date, args.revision);
+    print!("{report}");
+    if args.write {
+        results::publish("store-calls", &report, &args.results)?;
+        eprintln!("{} is written", args.results.display());
+    }
+    let missed: Vec<&str> = table.missed().collect();
+    if missed.is_empty() { Ok(()) } else { Err(Error::TooMany(missed.join("; "))) }
 }
