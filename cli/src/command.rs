@@ -24,13 +24,21 @@ pub(crate) mod worker;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use autopgo_core::error::{Error, Kind};
+use autopgo_http::process::shutdown;
 use tokio::runtime::Builder;
 
 use crate::output::Failure;
 
-/// Runs a command that mostly waits for a server, on this thread.
+/// Runs a command that mostly waits for a server, on this thread. A signal ends it as an error does: what it has begun to
+/// write goes.
 fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
-    on(tokio::runtime::Builder::new_current_thread(), work)
+    on(tokio::runtime::Builder::new_current_thread(), async {
+        tokio::select! {
+            biased;
+            signal = shutdown::signal() => Err(Failure::Stopped(signal?)),
+            done = work => done.map_err(Failure::Error),
+        }
+    })
 }
 
 /// Runs a command that goes on until it is stopped, on every core.

@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Error(Error),
     /// Whoever read our output has heard enough.
     Closed,
+    /// A signal asked for its end; the exit code that stands for it.
+    Stopped(u8),
 }
 
 impl Failure {
@@ -42,6 +44,7 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Closed => 0,
+            Self::Stopped(code) => *code,
             Self::Usage(_) => 2,
             Self::Error(error) => match error.kind() {
                 Kind::NotFound => 3,

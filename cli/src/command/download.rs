@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use autopgo_client::{Client, Download, Downloaded, Saved};
+use autopgo_client::{Client, Download, Downloaded, Saved, Target};
 use autopgo_core::api::Form;
 use autopgo_core::app::App;
 use autopgo_core::error::{Error, Kind};
-use autopgo_pprof::{Outline, Profile, gzip};
+use autopgo_pprof::{Outline, Profile, check, gzip};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,7 +16,8 @@ use serde::Serialize;
 use super::wait;
 use crate::args::api;
 use crate::output::progress::Bar;
-use crate::output::replace::{self, Replacement, Target};
+
+use crate::output::replace::{self, Replacement};
 use crate::output::{self, Failure, file, human};
 
 /// The result, as `--json` shows it. Without a profile only the application is there.
@@ -36,27 +37,20 @@ const HELD: u64 = 4 << 20;
 
 pub(crate) fn run(args: &api::Download) -> Result<(), Failure> {
     let client = args.api.client().map_err(Failure::Usage)?;
-    let written = match Target::of(&args.output)? {
-        Target::File(new) => {
-            let written = found(args, into_file(args, &client, &new))?;
-            if written.is_some() {
-                new.finish()?;
-            }
-            written
+    let written = if replace::is_stream(&args.output) {
+        let held = found(args, held(args, &client))?;
+        if let Some((_, bytes)) = &held {
+            replace::write(&args.output, bytes)?;
         }
-        Target::Standard | Target::Stream(_) => match found(args, held(args, &client))? {
-            Some((written, bytes)) => {
-                replace::write(&args.output, &bytes)?;
-                Some(written)
-            }
-            None => None,
-        },
+        if held.is_some() && file::is_standard(&args.output) {
+            // The profile is all that belongs there.
+            return Ok(());
+        }
+        held.map(|(written, _)| written)
+    } else {
+        found(args, onto_disk(args, &client))?
     };
     let Some(written) = written else { return nothing(args) };
-    if file::is_standard(&args.output) {
-        // The profile is all that belongs there.
-        return Ok(());
-    }
     if args.json.json {
         return output::json(&written);
     }
@@ -87,18 +81,24 @@ fn unasked(app: &App) -> Error {
     Error::new(Kind::Internal, "the server says that it has not changed, unasked").during(doing(app))
 }
 
-fn into_file<'a>(
-    args: &'a api::Download,
-    client: &Client,
-    new: &Replacement,
-) -> Result<Written<'a>, Failure> {
+/// Downloads into a file beside the target, made when the profile comes, and puts it in place once it was checked.
+fn onto_disk<'a>(args: &'a api::Download, client: &Client) -> Result<Written<'a>, Failure> {
     let app = &args.app;
-    let mut file = tokio::fs::File::from_std(new.file()?);
+    let mut target = None;
+    let mut make = || match &target {
+        Some(target) => Replacement::file(target),
+        None => target.insert(Replacement::of(&args.output)?).file(),
+    };
     let bar = Bar::new(format!("downloading {app}"));
-    let saved = wait(client.download_to(&mut file, app, form(args), None, Some(bar.progress())));
+    let into = Target::new(args.output.display().to_string(), &mut make);
+    let saved = wait(client.download_to(into, app, form(args), None, Some(bar.progress())));
     drop(bar);
-    let Saved { size, etag, modified } = saved?.ok_or_else(|| unasked(app))?;
-    let samples = checked(new.file()?, size).map_err(|error| error.during(doing(app)))?;
+    let saved = saved?;
+    let (Some(Saved { size, etag, modified }), Some(target)) = (saved, target) else {
+        return Err(unasked(app).into());
+    };
+    let samples = checked(target.file()?, size, &args.output).map_err(|error| error.during(doing(app)))?;
+    target.finish()?;
     Ok(Written {
         app,
         output: Some(&args.output),
@@ -109,6 +109,7 @@ fn into_file<'a>(
     })
 }
 
+/// Downloads into memory, for what is written to as it is: nothing goes out that was not checked.
 fn held<'a>(args: &'a api::Download, client: &Client) -> Result<(Written<'a>, Bytes), Failure> {
     let app = &args.app;
     let bar = Bar::new(format!("downloading {app}"));
@@ -129,18 +130,23 @@ fn held<'a>(args: &'a api::Download, client: &Client) -> Result<(Written<'a>, By
     Ok((written, bytes))
 }
 
-/// How many samples the profile in `file` has, if it is what `go build` can take.
-fn checked(mut file: File, size: u64) -> Result<u64, Error> {
-    let unread =
-        |error: io::Error| Error::new(Kind::Internal, "reading again what was written").because(error);
+/// How many samples the profile in `file`, which is to be `path`, has, if it is what `go build` can take.
+fn checked(mut file: File, size: u64, path: &Path) -> Result<u64, Error> {
+    const BUFFER: usize = 64 << 10;
+    let unread = |error: io::Error| {
+        let what = format!("reading again what was written for {}", path.display());
+        Error::new(Kind::Internal, what).because(error)
+    };
     if size <= HELD {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(unread)?;
         return whole(&bytes);
     }
-    let mut input = BufReader::with_capacity(HELD as usize / 64, file);
+    let mut input = BufReader::with_capacity(BUFFER, file);
     must_be_gzip(input.fill_buf().map_err(unread)?)?;
-    Ok(Outline::read(input, &file::limits()).map_err(unusable)?.samples())
+    let outline = Outline::read(input, &file::limits()).map_err(unusable)?;
+    check::outline(&outline).map_err(unusable)?;
+    Ok(outline.samples())
 }
 
 fn whole(bytes: &[u8]) -> Result<u64, Error> {

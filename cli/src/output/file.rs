@@ -1,12 +1,11 @@
 //! Profiles in files, read.
 
-use std::fs::{self, File};
-use std::io::{self, IsTerminal, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Seek, Write};
+use std::path::Path;
 
 use autopgo_core::error::{Error, Kind};
 use autopgo_pprof::{Limits, Profile};
-use tempfile::{NamedTempFile, TempPath};
 
 /// The most that is read of a file, in bytes. No profile is near it.
 const MOST: u64 = 1 << 30;
@@ -54,31 +53,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
 pub(crate) enum Input {
     /// A small one, read.
     Held(Vec<u8>),
-    /// A large one.
-    OnDisk(OnDisk),
+    /// A large one: the file that was given, or a nameless copy of what came by a pipe.
+    OnDisk(File),
 }
 
-/// A file with a large input: the one that was given, or a copy of what came by a pipe, which goes when this is dropped.
-pub(crate) struct OnDisk {
-    path: PathBuf,
-    _copy: Option<TempPath>,
-}
-
-impl OnDisk {
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// A file for something that takes the place of an input.
-    pub(crate) fn made(write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Self> {
-        let mut copy = NamedTempFile::new()?;
-        write(copy.as_file_mut())?;
-        let copy = copy.into_temp_path();
-        Ok(Self { path: copy.to_path_buf(), _copy: Some(copy) })
-    }
-}
-
-/// `path`, or standard input, read only if it has no more than `most` bytes.
+/// `path`, or standard input, read only if it has no more than `most` bytes, or if there is no room on disk for a copy.
 pub(crate) fn input(path: &Path, most: u64) -> Result<Input, Error> {
     let name = name(path);
     let failed = |error| unreadable(&name, error);
@@ -89,24 +68,28 @@ pub(crate) fn input(path: &Path, most: u64) -> Result<Input, Error> {
         return Ok(Input::Held(bytes));
     }
     if !is_standard(path) {
-        let found = fs::metadata(path).map_err(failed)?;
+        let mut file = File::open(path).map_err(failed)?;
+        let found = file.metadata().map_err(failed)?;
         if found.is_file() {
             not_too_large(found.len(), &name)?;
-            return Ok(Input::OnDisk(OnDisk { path: path.to_owned(), _copy: None }));
+            file.rewind().map_err(failed)?;
+            return Ok(Input::OnDisk(file));
         }
     }
-    let mut size = 0;
-    let copied = OnDisk::made(|copy| {
-        copy.write_all(&bytes)?;
-        size = bytes.len() as u64 + io::copy(&mut input.take(MOST), copy)?;
-        Ok(())
-    });
-    let copied = copied.map_err(|error| {
-        Error::new(Kind::Internal, format!("keeping what comes from {name} in a temporary file"))
-            .because(error)
-    })?;
-    not_too_large(size, &name)?;
-    Ok(Input::OnDisk(copied))
+    let mut input = input.take(MOST);
+    let Ok(mut copy) = tempfile::tempfile() else {
+        input.read_to_end(&mut bytes).map_err(failed)?;
+        not_too_large(bytes.len() as u64, &name)?;
+        return Ok(Input::Held(bytes));
+    };
+    let copied = copy.write_all(&bytes).and_then(|()| io::copy(&mut input, &mut copy));
+    let copied =
+        copied.and_then(|more| copy.rewind().map(|()| bytes.len() as u64 + more)).map_err(|error| {
+            let what = format!("keeping what comes from {name} in a temporary file; TMPDIR says where");
+            Error::new(Kind::Internal, what).because(error)
+        })?;
+    not_too_large(copied, &name)?;
+    Ok(Input::OnDisk(copy))
 }
 
 fn opened(path: &Path) -> Result<Box<dyn Read>, Error> {
@@ -153,6 +136,7 @@ pub(crate) fn parse(bytes: &[u8], name: &str) -> Result<Profile, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn only_a_small_input_is_held() {
@@ -160,19 +144,30 @@ mod tests {
         let path = folder.path().join("cpu.pprof");
         fs::write(&path, [7; 100]).expect("written");
         assert!(matches!(input(&path, 100).expect("read"), Input::Held(bytes) if bytes == [7; 100]));
-        let Input::OnDisk(large) = input(&path, 99).expect("read") else {
-            panic!("it is too large to be held")
-        };
-        assert_eq!(large.path(), path);
+        assert_eq!(on_disk(&path, 99), [7; 100]);
         input(folder.path(), 100).err().expect("a folder");
     }
 
+    #[cfg(unix)]
     #[test]
-    fn what_was_made_goes_with_its_last_user() {
-        let made = OnDisk::made(|file| file.write_all(b"abc")).expect("made");
-        let path = made.path().to_owned();
-        assert_eq!(fs::read(&path).expect("there"), b"abc");
-        drop(made);
-        assert!(!path.exists());
+    fn what_comes_by_a_pipe_is_copied_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
+        assert!(made.success());
+        let bytes: Vec<u8> = (0..1_000_000_u32).map(|at| (at >> 3) as u8).collect();
+        let writing = {
+            let (path, bytes) = (path.clone(), bytes.clone());
+            std::thread::spawn(move || fs::write(path, bytes).expect("written"))
+        };
+        assert!(on_disk(&path, 1000) == bytes);
+        writing.join().expect("written");
+    }
+
+    fn on_disk(path: &Path, most: u64) -> Vec<u8> {
+        let Input::OnDisk(mut file) = input(path, most).expect("read") else { panic!("it is held") };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).expect("read");
+        bytes
     }
 }

@@ -1,7 +1,7 @@
 //! Profiles in files, written: a file is replaced as a whole or not at all.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use autopgo_core::error::{Error, Kind};
@@ -12,27 +12,26 @@ use super::file::is_standard;
 
 /// Writes `bytes` to `path`, or to standard output if that is `-`.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    match Target::of(path)? {
-        Target::Standard => super::bytes(bytes),
-        Target::Stream(path) => {
-            let written = File::options().write(true).open(&path).and_then(|mut to| to.write_all(bytes));
-            written.map_err(|error| unwritten(&path, error))
+    if is_standard(path) {
+        if io::stdout().is_terminal() {
+            let what =
+                "a profile is binary and standard output is a terminal; give a file with -o, or pipe it on";
+            return Err(Error::new(Kind::Invalid, what).into());
         }
-        Target::File(mut file) => {
-            file.new.write_all(bytes).map_err(|error| unwritten(path, error))?;
-            file.finish()
-        }
+        return super::bytes(bytes);
     }
+    if is_stream(path) {
+        let written = File::options().write(true).open(path).and_then(|mut to| to.write_all(bytes));
+        return written.map_err(|error| unwritten(path, error).into());
+    }
+    let mut new = Replacement::of(path)?;
+    new.new.write_all(bytes).map_err(|error| unwritten(path, error))?;
+    new.finish()
 }
 
-/// Where a result goes.
-pub(crate) enum Target {
-    /// Standard output.
-    Standard,
-    /// A device or a pipe is written to: there is nothing to replace.
-    Stream(PathBuf),
-    /// A regular file, or one that is not there yet.
-    File(Box<Replacement>),
+/// Whether `path` is written to as it is: standard output, a device, a pipe. There is nothing to replace.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    is_standard(path) || fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
 }
 
 /// What is to take a file's place: written beside it, made durable, and renamed, so that whatever happens there is the
@@ -44,17 +43,9 @@ pub(crate) struct Replacement {
     new: NamedTempFile,
 }
 
-impl Target {
-    /// What is at `path`, or is to be. What could not be written at the end is refused here, before there is anything
-    /// to write.
-    pub(crate) fn of(path: &Path) -> Result<Self, Failure> {
-        if is_standard(path) {
-            if io::stdout().is_terminal() {
-                let what = "a profile is binary and standard output is a terminal; give a file with -o, or pipe it on";
-                return Err(Error::new(Kind::Invalid, what).into());
-            }
-            return Ok(Self::Standard);
-        }
+impl Replacement {
+    /// For the file that is at `path`, or is to be.
+    pub(crate) fn of(path: &Path) -> Result<Self, Error> {
         Self::at(path).map_err(|error| unwritten(path, error))
     }
 
@@ -64,7 +55,6 @@ impl Target {
             Ok(old) if old.is_dir() => {
                 return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
             }
-            Ok(old) if !old.is_file() => return Ok(Self::Stream(target)),
             Ok(old) => Some(old),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
@@ -72,15 +62,18 @@ impl Target {
         if old.as_ref().is_some_and(|old| old.permissions().readonly()) {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only"));
         }
-        let new = beside(folder(&target))?;
-        Ok(Self::File(Box::new(Replacement { path: path.to_owned(), target, old, new })))
+        let new = beside(folder(&target), old.as_ref())?;
+        Ok(Self { path: path.to_owned(), target, old, new })
     }
-}
 
-impl Replacement {
-    /// The new file, another handle of it.
-    pub(crate) fn file(&self) -> Result<File, Failure> {
-        self.new.reopen().map_err(|error| unwritten(&self.path, error))
+    /// Another handle of the new file, at its beginning.
+    pub(crate) fn file(&self) -> Result<File, Error> {
+        let handle = || {
+            let mut file = self.new.as_file().try_clone()?;
+            file.rewind()?;
+            Ok(file)
+        };
+        handle().map_err(|error| unwritten(&self.path, error))
     }
 
     /// Puts it in place.
@@ -94,12 +87,12 @@ impl Replacement {
             new.persist(&target)?;
             durable(folder(&target))
         };
-        finish().map_err(|error: io::Error| unwritten(&path, error))
+        finish().map_err(|error: io::Error| unwritten(&path, error).into())
     }
 }
 
-fn unwritten(path: &Path, error: io::Error) -> Failure {
-    Error::new(Kind::Internal, format!("writing {}", path.display())).because(error).into()
+fn unwritten(path: &Path, error: io::Error) -> Error {
+    Error::new(Kind::Internal, format!("writing {}", path.display())).because(error)
 }
 
 fn folder(target: &Path) -> &Path {
@@ -122,12 +115,19 @@ fn end_of_links(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("it is a link that leads nowhere"))
 }
 
-/// A temporary file in `folder`, with the permissions of any new file: tempfile's own are for its owner alone.
-fn beside(folder: &Path) -> io::Result<NamedTempFile> {
+/// A temporary file in `folder`, with the permissions of the one that it is to replace, or else of any new file: tempfile's
+/// own are for its owner alone.
+fn beside(folder: &Path, old: Option<&Metadata>) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".autopgo-");
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = old.map_or(0o666, |old| old.permissions().mode() & 0o777 | 0o600);
+        builder.permissions(fs::Permissions::from_mode(mode));
+    }
+    #[cfg(not(unix))]
+    let _ = old;
     builder.tempfile_in(folder)
 }
 

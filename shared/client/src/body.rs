@@ -2,18 +2,31 @@
 
 use std::io;
 
-use autopgo_core::error::{Error, Kind};
+use autopgo_core::error::{Error, Kind, Result};
 use bytes::{Bytes, BytesMut};
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
 use crate::retry::Fault;
 
+/// A file that is made when there is something to write into it.
+pub struct Target<'a> {
+    name: String,
+    make: &'a mut (dyn FnMut() -> Result<std::fs::File> + Send),
+}
+
+impl<'a> Target<'a> {
+    /// The file that `make` gives, which errors call `name`. It is asked anew for each try, and may give the same file:
+    /// what is in it then is replaced.
+    pub fn new(name: impl Into<String>, make: &'a mut (dyn FnMut() -> Result<std::fs::File> + Send)) -> Self {
+        Self { name: name.into(), make }
+    }
+}
+
 /// Where a body goes.
-pub(crate) enum To<'a> {
+pub(crate) enum To<'a, 'b> {
     Memory,
-    /// In place of whatever is in it.
-    File(&'a mut File),
+    File(&'a mut Target<'b>),
 }
 
 /// A body on its way.
@@ -24,17 +37,21 @@ pub(crate) struct Body<'a> {
 
 enum Held<'a> {
     Memory(BytesMut),
-    File(&'a mut File),
+    File { file: File, name: &'a str },
 }
 
 impl<'a> Body<'a> {
-    pub(crate) async fn new(to: &'a mut To<'_>) -> Result<Self, Fault> {
+    pub(crate) async fn new(to: &'a mut To<'_, '_>) -> Result<Self, Fault> {
         let held = match to {
             To::Memory => Held::Memory(BytesMut::new()),
-            To::File(file) => {
-                file.rewind().await.map_err(unwritten)?;
-                file.set_len(0).await.map_err(unwritten)?;
-                Held::File(file)
+            To::File(target) => {
+                let mut file = File::from_std((target.make)().map_err(Fault::never)?);
+                let emptied = async {
+                    file.rewind().await?;
+                    file.set_len(0).await
+                };
+                emptied.await.map_err(|error| unwritten(&target.name, error))?;
+                Held::File { file, name: &target.name }
             }
         };
         Ok(Self { size: 0, held })
@@ -43,7 +60,9 @@ impl<'a> Body<'a> {
     pub(crate) async fn take(&mut self, piece: &[u8]) -> Result<(), Fault> {
         match &mut self.held {
             Held::Memory(bytes) => bytes.extend_from_slice(piece),
-            Held::File(file) => file.write_all(piece).await.map_err(unwritten)?,
+            Held::File { file, name } => {
+                file.write_all(piece).await.map_err(|error| unwritten(name, error))?;
+            }
         }
         self.size += piece.len() as u64;
         Ok(())
@@ -53,8 +72,8 @@ impl<'a> Body<'a> {
     pub(crate) async fn end(self) -> Result<(u64, Bytes), Fault> {
         match self.held {
             Held::Memory(bytes) => Ok((self.size, bytes.freeze())),
-            Held::File(file) => {
-                file.flush().await.map_err(unwritten)?;
+            Held::File { mut file, name } => {
+                file.flush().await.map_err(|error| unwritten(name, error))?;
                 Ok((self.size, Bytes::new()))
             }
         }
@@ -62,6 +81,6 @@ impl<'a> Body<'a> {
 }
 
 /// A disk that is full stays so.
-fn unwritten(error: io::Error) -> Fault {
-    Fault::never(Error::new(Kind::Internal, "writing what comes into a file").because(error))
+fn unwritten(name: &str, error: io::Error) -> Fault {
+    Fault::never(Error::new(Kind::Internal, format!("writing {name}")).because(error))
 }

@@ -75,13 +75,16 @@ impl Client {
         &self,
         call: &Call,
         limit: u64,
-        to: &mut To<'_>,
+        to: &mut To<'_, '_>,
         received: Option<&Progress>,
     ) -> Result<Answer, Fault> {
         let (response, left) = self.follow(call).await?;
         let status = response.status();
-        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+        if status.is_success() {
             return self.read(response, limit, to, received).await;
+        }
+        if status == StatusCode::NOT_MODIFIED {
+            return self.read(response, limit, &mut To::Memory, None).await;
         }
         let (from, headers) = (shown(response.url()), response.headers().clone());
         // Whatever becomes of the text, the status stands.
@@ -158,7 +161,7 @@ impl Client {
         &self,
         mut response: Response,
         limit: u64,
-        to: &mut To<'_>,
+        to: &mut To<'_, '_>,
         received: Option<&Progress>,
     ) -> Result<Answer, Fault> {
         let from = shown(response.url());

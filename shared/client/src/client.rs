@@ -13,16 +13,16 @@ use http::header::{ACCEPT, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LAST_MOD
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use reqwest::redirect::Policy;
-use tokio::fs::File;
 
 use crate::answer::{self, Who};
 use crate::base::{Base, shown};
-use crate::body::To;
+use crate::body::{Target, To};
 use crate::call::{Answer, Call, Progress};
 use crate::identity::{Headers, Identity};
 use crate::retry::{Patience, Retry};
 
-/// The most that is read of a profile, in bytes. A base is far smaller; this keeps a wrong address from filling memory.
+/// The most that is read of a profile, in bytes. A base is far smaller; this keeps a wrong address from filling memory, or
+/// the disk.
 const PROFILE_BYTES: u64 = 512 << 20;
 /// The most that is read of any other answer, in bytes.
 pub(crate) const JSON_BYTES: u64 = 64 << 20;
@@ -151,20 +151,20 @@ impl Client {
         })
     }
 
-    /// The same into `file`, in place of whatever is in it, so that it need not fit into memory. `None` if it is
-    /// unchanged. After an error anything may be in the file.
+    /// The same into a file, so that it need not fit into memory. `None` if it is unchanged: then no file was made. After
+    /// an error anything may be in it.
     ///
     /// # Errors
-    /// As [`Client::download`]; `Internal` when the file cannot be written.
+    /// As [`Client::download`], and those of the file; `Internal` when it cannot be written.
     pub async fn download_to(
         &self,
-        file: &mut File,
+        mut target: Target<'_>,
         app: &App,
         form: Form,
         known: Option<&str>,
         progress: Option<Progress>,
     ) -> Result<Option<Saved>> {
-        let answer = self.profile(app, form, known, progress, &mut To::File(file)).await?;
+        let answer = self.profile(app, form, known, progress, &mut To::File(&mut target)).await?;
         Ok(answer.map(|answer| {
             let Metadata { etag, modified } = Metadata::of(&answer);
             Saved { size: answer.size, etag, modified }
@@ -178,7 +178,7 @@ impl Client {
         form: Form,
         known: Option<&str>,
         progress: Option<Progress>,
-        to: &mut To<'_>,
+        to: &mut To<'_, '_>,
     ) -> Result<Option<Answer>> {
         let query = match form {
             Form::Full => None,

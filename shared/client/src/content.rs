@@ -2,15 +2,14 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use autopgo_core::error::{Error, Kind, Result};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use tokio::fs::File;
-use tokio::io::AsyncReadExt;
+use tokio::task::spawn_blocking;
 
 /// The piece in which a body is handed over: what progress is counted in.
 const PIECE: usize = 64 << 10;
@@ -22,7 +21,15 @@ pub struct Content(Kept);
 #[derive(Clone, Debug)]
 enum Kept {
     Bytes(Bytes),
-    File { path: Arc<Path>, size: u64 },
+    File(Arc<Open>),
+}
+
+/// A file that stays open, so that every try sends the same one, whatever becomes of its name.
+#[derive(Debug)]
+struct Open {
+    file: File,
+    size: u64,
+    name: String,
 }
 
 impl From<Bytes> for Content {
@@ -38,25 +45,26 @@ impl From<Vec<u8>> for Content {
 }
 
 impl Content {
-    /// The file at `path`, as it is now: each try reads it again, and it must not change before the upload has ended.
+    /// All of a regular file, which errors call `name`. Each try reads it anew, wherever it stands: it must not change
+    /// before the upload has ended.
     ///
     /// # Errors
     /// `Invalid` if it cannot be looked at, or is no regular file.
-    pub fn file(path: impl Into<PathBuf>) -> Result<Self> {
-        let path = path.into();
-        let invalid = |what: &str| Error::new(Kind::Invalid, format!("{}: {what}", path.display()));
-        let found = std::fs::metadata(&path).map_err(|error| invalid("it cannot be read").because(error))?;
+    pub fn file(file: File, name: impl Into<String>) -> Result<Self> {
+        let name = name.into();
+        let invalid = |what: &str| Error::new(Kind::Invalid, format!("{name}: {what}"));
+        let found = file.metadata().map_err(|error| invalid("it cannot be read").because(error))?;
         if !found.is_file() {
             return Err(invalid("it is no regular file"));
         }
-        Ok(Self(Kept::File { size: found.len(), path: path.into() }))
+        Ok(Self(Kept::File(Arc::new(Open { file, size: found.len(), name }))))
     }
 
     /// How many bytes it has.
     pub fn size(&self) -> u64 {
         match &self.0 {
             Kept::Bytes(bytes) => bytes.len() as u64,
-            Kept::File { size, .. } => *size,
+            Kept::File(open) => open.size,
         }
     }
 
@@ -68,23 +76,18 @@ impl Content {
                 stream::iter(starts.map(move |start| Ok(bytes.slice(start..bytes.len().min(start + PIECE)))))
                     .boxed()
             }
-            Kept::File { path, size } => stream::try_unfold((None, size), move |(file, left)| {
-                let path = Arc::clone(&path);
+            Kept::File(open) => stream::try_unfold(0, move |at| {
+                let open = Arc::clone(&open);
                 async move {
-                    if left == 0 {
+                    if at == open.size {
                         return Ok(None);
                     }
-                    let read = async {
-                        let mut file = match file {
-                            Some(file) => file,
-                            None => File::open(&path).await?,
-                        };
-                        let piece = next(&mut file, left).await?;
-                        Ok((file, piece))
-                    };
-                    let (file, piece) = read.await.map_err(|cause| Unread { path, cause })?;
-                    let left = left - piece.len() as u64;
-                    Ok(Some((piece, (Some(file), left))))
+                    let reading = Arc::clone(&open);
+                    let read = spawn_blocking(move || reading.piece(at)).await;
+                    let read = read.unwrap_or_else(|error| Err(io::Error::other(error)));
+                    let piece = read.map_err(|cause| Unread { name: open.name.clone(), cause })?;
+                    let next = at + piece.len() as u64;
+                    Ok(Some((piece, next)))
                 }
             })
             .boxed(),
@@ -92,28 +95,47 @@ impl Content {
     }
 }
 
-/// At least one of the `left` bytes that are still to come of `file`.
-async fn next(file: &mut File, left: u64) -> io::Result<Bytes> {
-    let most = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
-    let mut piece = BytesMut::with_capacity(most);
-    while piece.len() < most {
-        if (&mut *file).take((most - piece.len()) as u64).read_buf(&mut piece).await? == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it has become shorter"));
+impl Open {
+    /// The piece at `at`, which is before the end.
+    fn piece(&self, at: u64) -> io::Result<Bytes> {
+        let left = self.size - at;
+        let mut piece = vec![0; usize::try_from(left).map_or(PIECE, |left| left.min(PIECE))];
+        let mut read = 0;
+        while read < piece.len() {
+            match read_at(&self.file, &mut piece[read..], at + read as u64) {
+                Ok(0) => {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it has become shorter"));
+                }
+                Ok(more) => read += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(piece.into())
     }
-    Ok(piece.freeze())
+}
+
+/// Reads at a place of the file, and leaves where others read alone: a try that was given up may still be reading.
+#[cfg(unix)]
+fn read_at(file: &File, to: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, to, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, to: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, to, at)
 }
 
 /// That a file could not be read while it was sent: nothing that the other side could help.
 #[derive(Debug)]
 pub(crate) struct Unread {
-    path: Arc<Path>,
+    name: String,
     cause: io::Error,
 }
 
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} could not be read to its end: {}", self.path.display(), self.cause)
+        write!(f, "{} could not be read to its end: {}", self.name, self.cause)
     }
 }
 

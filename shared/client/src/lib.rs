@@ -23,6 +23,7 @@ mod identity;
 mod retry;
 mod upload;
 
+pub use body::Target;
 pub use call::{Moved, Progress};
 pub use client::{Client, Download, Downloaded, Options, Saved};
 pub use content::Content;

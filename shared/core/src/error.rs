@@ -114,6 +114,7 @@ impl From<autopgo_pprof::Error> for Error {
             ErrorKind::Malformed | ErrorKind::Legacy | ErrorKind::Incompatible | ErrorKind::Unusable => {
                 Kind::Unusable
             }
+            ErrorKind::Unreadable => Kind::Internal,
         };
         Self::new(kind, error.to_string())
     }

@@ -62,11 +62,16 @@ mod tests {
         let with = |comments: &[&str]| {
             let mut profile = Profile::empty_cpu();
             profile.set_comments(comments);
-            parse(&profile.write(), &limits)
+            let bytes = profile.write();
+            [parse(&bytes, &limits).map(drop), check(&bytes, &limits)]
         };
-        with(&["a", "b", "c", "autopgo:merged:x", "autopgo:base:y"]).expect("three of its own");
-        let error = with(&["a", "b", "c", "d"]).expect_err("four of its own");
-        assert_eq!(error.kind(), Kind::TooLarge);
-        assert_eq!(error.what(), "the profile has 4 comments; at most 3 are taken");
+        for checked in with(&["a", "b", "c", "autopgo:merged:x", "autopgo:base:y"]) {
+            checked.expect("three of its own");
+        }
+        for checked in with(&["a", "b", "c", "d"]) {
+            let error = checked.expect_err("four of its own");
+            assert_eq!(error.kind(), Kind::TooLarge);
+            assert_eq!(error.what(), "the profile has 4 comments; at most 3 are taken");
+        }
     }
 }

@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Incompatible,
     /// Valid, but the Go compiler cannot use it for PGO.
     Unusable,
+    /// Nothing is known of it: where it was to be read from failed.
+    Unreadable,
 }
 
 /// Why a profile was refused.
@@ -124,7 +126,6 @@ impl Fault {
             Self::Empty
             | Self::GzipTruncated
             | Self::GzipCorrupt(_)
-            | Self::Unreadable(_)
             | Self::GzipTwice
             | Self::Varint { .. }
             | Self::WireType { .. }
@@ -146,6 +147,7 @@ impl Fault {
             Self::WrongTypes { .. } | Self::Negative { .. } | Self::NoStartLine | Self::Overflow { .. } => {
                 ErrorKind::Unusable
             }
+            Self::Unreadable(_) => ErrorKind::Unreadable,
         }
     }
 }

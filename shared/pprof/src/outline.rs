@@ -2,7 +2,7 @@
 //! are moved rather than merged, and may be larger than the memory there is to hold them.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -26,6 +26,8 @@ const NAME: u64 = 128;
 /// How many of the first strings are kept, for writers that put the table before the types.
 const FIRST: u64 = 64;
 const BUFFER: usize = 64 << 10;
+/// How many bytes tell gzip from all else.
+const GZIP: u64 = 2;
 
 /// What a profile shows from outside.
 ///
@@ -42,9 +44,13 @@ impl Outline {
     /// Reads a profile, gzip or not, to its end. It takes as long as inflating does, and some 200 KB.
     ///
     /// # Errors
-    /// `Malformed` for what is no pprof protobuf, is cut short, or cannot be read; `Limit` past `limits.raw_bytes`.
+    /// `Malformed` for what is no pprof protobuf or is cut short, `Limit` past `limits.raw_bytes`, `Unreadable` when `input`
+    /// fails.
     pub fn read(mut input: impl BufRead, limits: &Limits) -> Result<Self, Error> {
-        if gzip::is_gzip(input.fill_buf().map_err(gzip::fault)?) {
+        let mut head = Vec::new();
+        (&mut input).take(GZIP).read_to_end(&mut head).map_err(gzip::fault)?;
+        let input = head.as_slice().chain(input);
+        if gzip::is_gzip(&head) {
             let inflated = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(input));
             Walk::over(Scan::new(inflated, limits)?)
         } else {
@@ -192,6 +198,13 @@ mod tests {
         }
         assert_eq!(outline(b"").unwrap_err().to_string(), "the profile is empty: it has no bytes");
         assert_eq!(outline(b"<!doctype html>").unwrap_err().kind(), ErrorKind::Malformed);
+    }
+
+    #[test]
+    fn an_input_that_comes_in_drops_is_the_same() {
+        let zipped = cpu(&["3: leaf;main"]).write();
+        let drops = BufReader::with_capacity(1, &zipped[..]);
+        assert_eq!(Outline::read(drops, &Limits::default()).unwrap(), outline(&zipped).unwrap());
     }
 
     #[test]

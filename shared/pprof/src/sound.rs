@@ -4,7 +4,6 @@
 use crate::decode::Outward;
 use crate::error::{Error, Fault};
 use crate::limits::Limits;
-use crate::profile::Location;
 use crate::{check, gzip};
 
 /// What was seen of an upload that is fine.
@@ -45,6 +44,7 @@ impl Sound {
         // No more than the weights of all edges together.
         let mut edges = 0_i128;
         let mut start_line = None;
+        let mut start_lines = StartLines::default();
         let outward = Outward::read(raw, limits, |outward, stack, values| {
             let &[count, time] = values else { return Err(unsure()) };
             if count < 0 || time < 0 {
@@ -55,11 +55,12 @@ impl Sound {
             if count == 0 {
                 return Ok(());
             }
-            let top = stack.iter().take(2).map(|&at| &outward.locations[at as usize]);
+            let mut top = stack.iter().take(2).map(|&at| at as usize);
             // The calls inlined at both places, and the one between them.
-            edges += i128::from(count) * (1 + top.clone().map(|at| at.lines.len() as i128).sum::<i128>());
+            let lines = |at: usize| outward.locations[at].lines.len() as i128;
+            edges += i128::from(count) * (1 + top.clone().map(lines).sum::<i128>());
             if start_line != Some(true) {
-                start_line = Some(top.clone().any(|at| has_start_line(outward, at)));
+                start_line = Some(top.any(|at| start_lines.has(outward, at)));
             }
             Ok(())
         })?;
@@ -81,9 +82,18 @@ fn unsure() -> Error {
     Fault::NoStartLine.into()
 }
 
-fn has_start_line(outward: &Outward<'_>, location: &Location) -> bool {
-    let lines = &outward.lines[location.lines.range()];
-    lines.iter().any(|line| outward.functions[line.function as usize].start_line != 0)
+/// Which locations have a line of a function with a start line: each is looked at once, however many samples name it.
+#[derive(Default)]
+struct StartLines(Vec<Option<bool>>);
+
+impl StartLines {
+    fn has(&mut self, outward: &Outward<'_>, location: usize) -> bool {
+        self.0.resize(outward.locations.len(), None);
+        *self.0[location].get_or_insert_with(|| {
+            let lines = &outward.lines[outward.locations[location].lines.range()];
+            lines.iter().any(|line| outward.functions[line.function as usize].start_line != 0)
+        })
+    }
 }
 
 #[cfg(test)]

@@ -232,6 +232,27 @@ proptest! {
     }
 
     #[test]
+    fn the_quick_look_has_the_same_limits(cpu in model(Kind::Cpu), which in 0..7, less in 0..2_usize) {
+        let raw = wire::write(&cpu);
+        let profile = Profile::decode(&raw, &Limits::default()).unwrap();
+        let frames = cpu.samples.iter().map(|sample| sample.stack.len()).sum();
+        let labels = profile.samples().map(|sample| sample.labels().len()).sum();
+        let mut limits = Limits::default();
+        let exact = |count: usize| count.saturating_sub(less);
+        match which {
+            0 => limits.samples = exact(profile.sample_count()),
+            1 => limits.locations = exact(profile.location_count()),
+            2 => limits.functions = exact(profile.function_count()),
+            3 => limits.strings = exact(profile.string_count()),
+            4 => limits.frames = exact(frames),
+            5 => limits.labels = exact(labels),
+            _ => limits.raw_bytes = exact(raw.len()) as u64,
+        }
+        let whole = Profile::decode(&raw, &limits).is_ok_and(|profile| check::upload(&profile).is_ok());
+        prop_assert_eq!(Sound::look(&raw, &limits, |_| true).is_some(), whole);
+    }
+
+    #[test]
     fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..200)) {
         let limits = Limits::default();
         if let Ok(profile) = Profile::parse(&bytes, &limits) {

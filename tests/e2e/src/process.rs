@@ -40,7 +40,12 @@ pub fn binary() -> &'static Path {
 
 /// A call of the command, without any `AUTOPGO_*` of whoever runs the tests.
 pub fn autopgo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary());
+    call(binary(), arguments)
+}
+
+/// The same of another program.
+pub fn call(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AUTOPGO_") {
             command.env_remove(name);
@@ -144,18 +149,24 @@ fn peak_memory(id: u32) -> Option<u64> {
 ///
 /// # Panics
 /// When it cannot be started, fails, or takes minutes.
-pub async fn measured(mut command: Command) -> (String, u64) {
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("autopgo starts");
+pub async fn measured(command: Command) -> (String, u64) {
+    let shown = format!("{command:?}");
+    let mut command = tokio::process::Command::from(command);
+    let mut child = command.kill_on_drop(true).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut pipe = child.stdout.take().expect("a pipe");
+    let reading = tokio::spawn(async move {
+        let mut out = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut pipe, &mut out).await.expect("UTF-8");
+        out
+    });
     let mut most = 0;
-    let status = wait::within(Duration::from_secs(300), "autopgo ends", async || {
-        most = peak_memory(child.id()).unwrap_or(0).max(most);
+    let status = wait::within(Duration::from_secs(300), "it ends", async || {
+        most = child.id().and_then(peak_memory).unwrap_or(0).max(most);
         child.try_wait().expect("it can be waited for")
     })
     .await;
-    let mut out = String::new();
-    std::io::Read::read_to_string(&mut child.stdout.take().expect("a pipe"), &mut out).expect("UTF-8");
-    assert!(status.success(), "{command:?}: {status}");
-    (out, most)
+    assert!(status.success(), "{shown}: {status}");
+    (reading.await.expect("its output"), most)
 }
 
 async fn collect(mut lines: tokio::io::Lines<BufReader<tokio::process::ChildStderr>>) -> Vec<String> {

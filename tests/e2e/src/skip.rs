@@ -21,6 +21,16 @@ pub fn minio() -> Option<String> {
     url
 }
 
+/// Whether there is a `script` that gives a command a terminal, as util-linux has it; said aloud if not.
+pub fn script() -> bool {
+    let asked = std::process::Command::new("script").arg("--version").output();
+    let there = asked.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("util-linux"));
+    if !there {
+        say("script", "there is no script of util-linux to give a command a terminal");
+    }
+    there
+}
+
 /// Says that something is skipped and why.
 ///
 /// # Panics

@@ -2,12 +2,11 @@
 
 use std::io::Write as _;
 
-use autopgo_client::Content;
+use autopgo_client::{Client, Content, Saved, Target};
 use autopgo_core::api::Form;
 use autopgo_core::app::App;
-use autopgo_core::error::Kind;
+use autopgo_core::error::{Kind, Result};
 use tempfile::NamedTempFile;
-use tokio::fs::File;
 
 use crate::fake::{Fake, Reply, answer, json, patient};
 
@@ -25,6 +24,15 @@ fn file(bytes: &[u8]) -> NamedTempFile {
     file
 }
 
+fn content(file: &NamedTempFile) -> Content {
+    Content::file(file.reopen().expect("opened"), "cpu.pprof").expect("a file")
+}
+
+async fn download(client: &Client, to: &NamedTempFile, known: Option<&str>) -> Result<Option<Saved>> {
+    let mut make = || Ok(to.reopen().expect("opened"));
+    client.download_to(Target::new("default.pgo", &mut make), &app(), Form::Full, known, None).await
+}
+
 fn pattern(size: usize) -> Vec<u8> {
     (0..size).map(|at| ((at / 256) ^ at) as u8).collect()
 }
@@ -36,7 +44,7 @@ async fn each_try_sends_the_whole_file() {
         let file = file(&pattern(size));
         let fake =
             Fake::start(vec![Reply::Bytes(answer("503 Service Unavailable", "", b"")), created()]).await;
-        let content = Content::file(file.path()).expect("a file");
+        let content = content(&file);
         assert_eq!(content.size(), size as u64);
         fake.client(patient(9)).0.upload(&app(), content, None).await.expect("uploaded");
         let seen = fake.seen();
@@ -51,22 +59,25 @@ async fn each_try_sends_the_whole_file() {
 #[tokio::test]
 async fn a_file_that_changes_under_way_is_not_tried_again() {
     let file = file(&pattern(300_000));
-    let content = Content::file(file.path()).expect("a file");
+    let content = content(&file);
     file.as_file().set_len(100_000).expect("cut");
     let fake = Fake::start(vec![Reply::Silence, Reply::Silence]).await;
     let error = fake.client(patient(9)).0.upload(&app(), content, None).await.expect_err("it is shorter");
     assert_eq!(error.kind(), Kind::Invalid);
-    assert!(error.what().contains("could not be read to its end: it has become shorter"), "{error}");
+    assert!(
+        error.what().contains("cpu.pprof could not be read to its end: it has become shorter"),
+        "{error}"
+    );
     assert!(fake.seen().len() <= 1);
 }
 
+#[cfg(unix)]
 #[test]
 fn only_a_file_is_one() {
-    let folder = tempfile::tempdir().expect("a folder");
-    for path in [folder.path().to_owned(), folder.path().join("missing")] {
-        let error = Content::file(&path).expect_err("no file");
+    for path in ["/", "/dev/null"] {
+        let error = Content::file(std::fs::File::open(path).expect("opened"), path).expect_err("no file");
         assert_eq!(error.kind(), Kind::Invalid);
-        assert!(error.what().starts_with(&path.display().to_string()), "{error}");
+        assert_eq!(error.what(), format!("{path}: it is no regular file"));
     }
 }
 
@@ -78,25 +89,33 @@ async fn a_download_replaces_what_is_in_the_file() {
     let fake = Fake::start(vec![cut, whole(), unchanged]).await;
     let (client, _) = fake.client(patient(9));
     let there = file(b"something longer than that");
-    let mut to = File::from_std(there.reopen().expect("opened"));
-    let saved = client.download_to(&mut to, &app(), Form::Full, None, None).await.expect("downloaded");
-    let saved = saved.expect("nothing was known");
+    let saved = download(&client, &there, None).await.expect("downloaded").expect("nothing was known");
     assert_eq!((saved.size, saved.etag.as_deref()), (7, Some("\"v1\"")));
     assert_eq!(std::fs::read(there.path()).expect("read"), b"profile");
-    let again = client.download_to(&mut to, &app(), Form::Full, Some("\"v1\""), None).await.expect("asked");
-    assert!(again.is_none());
+    assert!(download(&client, &there, Some("\"v1\"")).await.expect("asked").is_none());
+    assert_eq!(std::fs::read(there.path()).expect("read"), b"profile", "it stays as it is");
+}
+
+#[tokio::test]
+async fn no_file_is_made_for_an_error() {
+    let fake = Fake::start(vec![Reply::Bytes(answer("404 Not Found", "", b""))]).await;
+    let mut make = || panic!("there is nothing to write");
+    let target = Target::new("default.pgo", &mut make);
+    let (client, _) = fake.client(patient(0));
+    let error = client.download_to(target, &app(), Form::Full, None, None).await.expect_err("none");
+    assert!(error.what().starts_with("downloading the profile of checkout"), "{error}");
 }
 
 #[tokio::test]
 async fn a_file_that_cannot_be_written_is_not_tried_again() {
-    let fake = Fake::start(vec![
-        Reply::Bytes(answer("200 OK", "", b"profile")),
-        Reply::Bytes(answer("200 OK", "", b"profile")),
-    ])
-    .await;
+    let whole = || Reply::Bytes(answer("200 OK", "", b"profile"));
+    let fake = Fake::start(vec![whole(), whole()]).await;
     let there = file(b"");
-    let mut to = File::from_std(std::fs::File::open(there.path()).expect("opened to be read"));
-    let error = fake.client(patient(9)).0.download_to(&mut to, &app(), Form::Full, None, None).await;
-    assert_eq!(error.expect_err("it is read-only").kind(), Kind::Internal);
+    let mut make = || Ok(std::fs::File::open(there.path()).expect("opened to be read"));
+    let target = Target::new("default.pgo", &mut make);
+    let (client, _) = fake.client(patient(9));
+    let error = client.download_to(target, &app(), Form::Full, None, None).await.expect_err("read-only");
+    assert_eq!(error.kind(), Kind::Internal);
+    assert!(error.what().contains("writing default.pgo"), "{error}");
     assert_eq!(fake.seen().len(), 1);
 }

@@ -11,8 +11,7 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// `Internal` if the system does not let signals be caught.
 pub fn on_signal() -> Result<CancellationToken> {
-    let mut signals = Signals::catch()
-        .map_err(|error| Error::new(Kind::Internal, "catching SIGTERM and SIGINT").because(error))?;
+    let mut signals = Signals::catch().map_err(uncaught)?;
     let token = CancellationToken::new();
     let stop = token.clone();
     tokio::spawn(async move {
@@ -24,6 +23,21 @@ pub fn on_signal() -> Result<CancellationToken> {
         std::process::exit(code);
     });
     Ok(token)
+}
+
+/// Waits for the first SIGTERM or SIGINT and gives the exit code that a shell gives to a process which that signal
+/// killed. For what has something to clear away, and no more to finish.
+///
+/// # Errors
+/// `Internal` if the system does not let signals be caught.
+pub async fn signal() -> Result<u8> {
+    let mut signals = Signals::catch().map_err(uncaught)?;
+    let (_, code) = signals.next().await;
+    Ok(u8::try_from(code).unwrap_or(1))
+}
+
+fn uncaught(error: std::io::Error) -> Error {
+    Error::new(Kind::Internal, "catching SIGTERM and SIGINT").because(error)
 }
 
 #[cfg(unix)]

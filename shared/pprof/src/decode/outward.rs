@@ -8,6 +8,10 @@ use crate::error::{Error, Fault};
 use crate::limits::{self, Limits};
 use crate::profile::{Function, Line, Location, Samples};
 
+/// How deep a stack is looked at. Go's runtime writes 128 frames at the most; one that is deeper is not for
+/// this way, as it may be as large as the profile.
+const DEEPEST: usize = 1 << 16;
+
 /// What there is to know of a profile without its samples.
 pub(crate) struct Outward<'a> {
     survey: Survey<'a>,
@@ -21,7 +25,7 @@ pub(crate) struct Outward<'a> {
 
 impl<'a> Outward<'a> {
     /// Reads all of it and shows each sample to `see`: its stack, the leaf first, and its values. An error is one of
-    /// [`decode`](super::decode), though not always the same one.
+    /// [`decode`](super::decode), though not always the same one, or that a stack is too deep to be looked at.
     pub(crate) fn read(
         raw: &'a [u8],
         limits: &Limits,
@@ -43,14 +47,16 @@ impl<'a> Outward<'a> {
         }
         let mut one = Samples::new(width);
         // What the samples before have left of the limits on all of them together.
+        let (mut frames, mut labels) = (limits.frames, limits.labels);
         let mut left = limits.clone();
         let mut sample = 0;
         outward.survey.each_entry(outward.survey.samples, |entry| {
             one.clear();
+            (left.frames, left.labels) = (frames.min(DEEPEST), labels);
             Reader { sample, limits: &left, texts: &outward.texts, locations: &location_ids }
                 .read(entry, &mut one)?;
-            left.frames -= one.frames.len();
-            left.labels -= one.labels.len();
+            frames -= one.frames.len();
+            labels -= one.labels.len();
             sample += 1;
             see(&outward, &one.frames, &one.values)
         })?;
