@@ -1,4 +1,5 @@
-//! Just enough HTTP/1.1 to stand between a store and its client: one request a connection, bodies by their length.
+//! Just enough HTTP/1.1 to stand between a store and its client: one request a connection, bodies by their length or in
+//! chunks.
 
 use std::io;
 
@@ -51,6 +52,16 @@ impl Request {
         if request.header("expect").is_some() {
             stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         }
+        if request
+            .header("transfer-encoding")
+            .is_some_and(|encoding| encoding.eq_ignore_ascii_case("chunked"))
+        {
+            request.body = chunks(stream).await?;
+            // It goes on in one piece.
+            request.headers.retain(|(name, _)| name != "transfer-encoding");
+            request.headers.push(("content-length".to_owned(), request.body.len().to_string()));
+            return Ok(Some(request));
+        }
         let length = request.header("content-length").map_or(Ok(0), str::parse).map_err(strange)?;
         request.body.resize(length, 0);
         stream.read_exact(&mut request.body).await?;
@@ -71,6 +82,28 @@ impl Request {
         head.push_str("connection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await?;
         stream.write_all(&self.body).await
+    }
+}
+
+/// A body in chunks, each behind a line with its length; the last is empty (RFC 9112, 7.1).
+async fn chunks(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.push(stream.read_u8().await?);
+        }
+        let line = String::from_utf8(line).map_err(strange)?;
+        let length = line.split(';').next().unwrap_or_default().trim();
+        let length = usize::from_str_radix(length, 16).map_err(strange)?;
+        let begin = body.len();
+        body.resize(begin + length, 0);
+        stream.read_exact(body.get_mut(begin..).unwrap_or_default()).await?;
+        let mut end = [0; 2];
+        stream.read_exact(&mut end).await?;
+        if length == 0 {
+            return Ok(body);
+        }
     }
 }
 
