@@ -19,6 +19,8 @@
 //! ```
 
 pub mod file;
+#[cfg(feature = "gcp")]
+pub mod gcs;
 pub mod open;
 pub mod prefix;
 pub mod probe;

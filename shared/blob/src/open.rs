@@ -1,6 +1,7 @@
 //! From a URL to a store: the only place that matches the scheme.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use autopgo_core::address::{Address, Params, Resource};
@@ -10,6 +11,8 @@ use autopgo_core::memory::blobs::MemoryBlobs;
 use autopgo_core::port::blobs::Blobs;
 
 use crate::file;
+#[cfg(feature = "gcp")]
+use crate::gcs;
 use crate::prefix::{Prefixed, SingleKey};
 #[cfg(feature = "aws")]
 use crate::s3;
@@ -18,6 +21,8 @@ use crate::s3;
 pub const SCHEMES: &[&str] = &[
     file::SCHEME,
     MEM,
+    #[cfg(feature = "gcp")]
+    gcs::SCHEME,
     #[cfg(feature = "aws")]
     s3::SCHEME,
 ];
@@ -31,12 +36,36 @@ const MEM: &str = "mem";
 pub struct Environment {
     clock: Arc<dyn Clock>,
     memory: Mutex<BTreeMap<String, Arc<MemoryBlobs>>>,
+    google: Google,
+}
+
+/// What `gs://` needs of the environment beside Google's chain of credentials.
+#[derive(Clone, Debug, Default)]
+pub struct Google {
+    /// `STORAGE_EMULATOR_HOST`.
+    pub emulator: Option<String>,
+    /// The key file of a service account, in the place of the chain.
+    pub credentials: Option<PathBuf>,
 }
 
 impl Environment {
     /// One with no stores yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, memory: Mutex::default() }
+        Self { clock, memory: Mutex::default(), google: Google::default() }
+    }
+
+    /// The same, with this for `gs://`.
+    #[must_use]
+    pub fn with_google(mut self, google: Google) -> Self {
+        self.google = google;
+        self
+    }
+
+    /// Whether the environment leads to an emulator in the place of the store that `url` names.
+    pub fn emulates(&self, url: &str) -> bool {
+        let emulator = self.google.emulator.as_deref().is_some_and(|host| !host.trim().is_empty());
+        let is_gs = || Address::of(Resource::Bucket, url).is_ok_and(|address| address.scheme() == "gs");
+        emulator && is_gs()
     }
 
     /// The store in memory of this name, made when it is first asked for. Without a name it is a fresh one each time,
@@ -68,6 +97,8 @@ pub async fn open(url: &str, environment: &Environment) -> Result<Arc<dyn Blobs>
             params.finish()?;
             environment.memory(&address.name())
         }
+        #[cfg(feature = "gcp")]
+        gcs::SCHEME => Arc::new(gcs::open(&address, params, &environment.google).await?),
         #[cfg(feature = "aws")]
         s3::SCHEME => Arc::new(s3::open(&address, params).await?),
         other => return Err(not_here(other)),
@@ -126,6 +157,7 @@ mod tests {
             refused("s3://bucket?region=eu-west-1").await,
             "s3:// comes with the cargo feature aws, which this build does not have; here are file://, mem://"
         );
+        #[cfg(not(feature = "gcp"))]
         assert!(refused("gs://bucket").await.contains("feature gcp"));
         assert!(refused("blob+azblob://container").await.contains("feature azure"));
         let unknown = refused("ftp://host/dir").await;
@@ -163,6 +195,23 @@ mod tests {
         let nameless = open("mem://", &here).await.expect("opened");
         nameless.write("k", "v".into(), When::Absent).await.expect("written");
         assert!(open("mem://", &here).await.expect("opened").stat("k").await.expect("looked").is_none());
+    }
+
+    #[test]
+    fn an_emulator_is_of_one_scheme() {
+        let environment = Environment::new(Arc::new(System));
+        assert!(!environment.emulates("gs://b"));
+        for (host, url, emulated) in [
+            ("localhost:1", "gs://b", true),
+            ("localhost:1", "blob+gs://b?prefix=x/", true),
+            ("localhost:1", "s3://b", false),
+            ("localhost:1", "no URL", false),
+            (" ", "gs://b", false),
+        ] {
+            let google = Google { emulator: Some(host.to_owned()), credentials: None };
+            let environment = Environment::new(Arc::new(System)).with_google(google);
+            assert_eq!(environment.emulates(url), emulated, "{host} {url}");
+        }
     }
 
     #[tokio::test]

@@ -79,8 +79,8 @@ fn unfit(name: &str, what: &str) -> Error {
     Error::new(
         Kind::Invalid,
         format!(
-            "{name} {what}, so that workers would lose profiles; use a store that honours If-Match and If-None-Match on \
-             a PUT: Amazon S3, or MinIO from RELEASE.2025-09-07T16-13-09Z on"
+            "{name} {what}, so that workers would lose profiles; use a store that honours conditional writes: \
+             Amazon S3, Google Cloud Storage, or MinIO from RELEASE.2025-09-07T16-13-09Z on"
         ),
     )
 }

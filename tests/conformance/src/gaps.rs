@@ -26,3 +26,9 @@ pub const S3S_FS: &[Gap] = &[
     ),
     Gap::always("prefix_and_after_narrow_a_listing", "the prefix // is taken for none, as if it were a path"),
 ];
+
+/// fake-gcs-server 1.55.1.
+pub const FAKE_GCS_SERVER: &[Gap] = &[Gap::by_chance(
+    "a_replacer_never_brings_back_the_deleted",
+    "a deletion looks which generation is there and then removes that one, and between the two another is written",
+)];
