@@ -156,6 +156,12 @@ pub(crate) fn limits() -> Result<Limits> {
     Limits::from_lookup(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
+/// Where an emulator stands in the place of `gs://` stores, by the variable that everybody has for it.
+#[cfg(feature = "serve")]
+pub(crate) fn storage_emulator_host() -> Option<String> {
+    std::env::var(autopgo_boot::config::STORAGE_EMULATOR_HOST).ok().filter(|host| !host.is_empty())
+}
+
 #[cfg(feature = "serve")]
 impl From<Merging> for autopgo_boot::Config {
     fn from(merging: Merging) -> Self {

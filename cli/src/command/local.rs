@@ -9,7 +9,7 @@ use autopgo_http::process::{listen, shutdown};
 use autopgo_local::{Local, mode};
 use etcetera::BaseStrategy as _;
 
-use crate::args::serve::{self, limits};
+use crate::args::serve::{self, limits, storage_emulator_host};
 use crate::output::Failure;
 
 pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
@@ -32,6 +32,7 @@ pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
         blob_store_url: args.blob_store_url,
         event_writer_url: args.event_writer_url,
         event_reader_url: args.event_reader_url,
+        storage_emulator_host: storage_emulator_host(),
         limits: limits().map_err(Failure::Usage)?,
         ..args.merging.into()
     };

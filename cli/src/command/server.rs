@@ -3,13 +3,14 @@
 use autopgo_boot::{Config, Ports, Served, server};
 use autopgo_http::process::{listen, shutdown};
 
-use crate::args::serve::{Server, limits};
+use crate::args::serve::{Server, limits, storage_emulator_host};
 use crate::output::Failure;
 
 pub(crate) fn run(args: Server) -> Result<(), Failure> {
     let config = Config {
         blob_store_url: Some(args.blob_store_url),
         event_writer_url: Some(args.event_writer_url),
+        storage_emulator_host: storage_emulator_host(),
         limits: limits().map_err(Failure::Usage)?,
         ..Config::default()
     };

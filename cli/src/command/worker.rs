@@ -3,7 +3,7 @@
 use autopgo_boot::{Config, Ports, Work, rules, worker};
 use autopgo_http::process::{health, listen, shutdown};
 
-use crate::args::serve::{Worker, limits};
+use crate::args::serve::{Worker, limits, storage_emulator_host};
 use crate::output::Failure;
 
 pub(crate) fn run(args: Worker) -> Result<(), Failure> {
@@ -11,6 +11,7 @@ pub(crate) fn run(args: Worker) -> Result<(), Failure> {
         blob_store_url: Some(args.blob_store_url),
         event_writer_url: Some(args.event_writer_url),
         event_reader_url: Some(args.event_reader_url),
+        storage_emulator_host: storage_emulator_host(),
         limits: limits().map_err(Failure::Usage)?,
         ..args.merging.into()
     };

@@ -26,6 +26,8 @@ pub const COMPACT: &str = "AUTOPGO_COMPACT";
 pub const SWEEP_EVERY: &str = "AUTOPGO_SWEEP_EVERY";
 /// How old a staged upload is before a sweep takes it.
 pub const SWEEP_AFTER: &str = "AUTOPGO_SWEEP_AFTER";
+/// Where an emulator of Google Cloud Storage is. Not ours: Google's own clients and the Go original know it too.
+pub const STORAGE_EMULATOR_HOST: &str = "STORAGE_EMULATOR_HOST";
 
 /// Every variable of the server side but the limits (see [`Limits::VARIABLES`]): name, default, meaning.
 pub const VARIABLES: &[(&str, &str, &str)] = &[
@@ -36,6 +38,7 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     (COMPACT, "false", "keep base profiles in compacted form"),
     (SWEEP_EVERY, "1m", "how often the store is swept for uploads that no event told of"),
     (SWEEP_AFTER, "5m", "how old a staged upload is before a sweep takes it"),
+    (STORAGE_EMULATOR_HOST, "", "an emulator, as HOST:PORT, in the place of every gs:// store"),
 ];
 
 /// The server side's configuration.
@@ -55,6 +58,8 @@ pub struct Config {
     pub sweep_every: Duration,
     /// How old a staged upload is before a sweep takes it.
     pub sweep_after: Duration,
+    /// An emulator in the place of every `gs://` store.
+    pub storage_emulator_host: Option<String>,
     /// What is taken at the most.
     pub limits: Limits,
 }
@@ -69,6 +74,7 @@ impl Default for Config {
             compact: false,
             sweep_every: Duration::from_secs(60),
             sweep_after: Duration::from_secs(5 * 60),
+            storage_emulator_host: None,
             limits: Limits::default(),
         }
     }
@@ -90,6 +96,7 @@ impl Config {
             compact: set(COMPACT).map_or(Ok(default.compact), |text| switch(COMPACT, &text))?,
             sweep_every: set(SWEEP_EVERY).map_or(Ok(default.sweep_every), |text| span(SWEEP_EVERY, &text))?,
             sweep_after: set(SWEEP_AFTER).map_or(Ok(default.sweep_after), |text| span(SWEEP_AFTER, &text))?,
+            storage_emulator_host: set(STORAGE_EMULATOR_HOST),
             limits: Limits::from_lookup(&set)?,
         })
     }
@@ -138,6 +145,7 @@ mod tests {
             (COMPACT, "true"),
             (SWEEP_EVERY, "2s"),
             (SWEEP_AFTER, "1m30s"),
+            (STORAGE_EMULATOR_HOST, "localhost:4443"),
             ("AUTOPGO_MAX_MERGE_BATCH", "7"),
         ];
         let lookup =
@@ -153,6 +161,7 @@ mod tests {
                 compact: true,
                 sweep_every: Duration::from_secs(2),
                 sweep_after: Duration::from_secs(90),
+                storage_emulator_host: Some("localhost:4443".to_owned()),
                 limits: Limits { merge_batch: 7, ..Limits::default() },
             }
         );

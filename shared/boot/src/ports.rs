@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use autopgo_blob::open::{Environment, open};
+use autopgo_blob::open::{Environment, Google, open};
 use autopgo_blob::probe;
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
@@ -34,7 +34,7 @@ impl Ports {
         let store = needed(config.blob_store_url.as_deref(), "--blob-store-url", BLOB_STORE_URL)?;
         let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
         Ok(Self {
-            blobs: open(store, &Environment::new(clock())).await?,
+            blobs: open(store, &stores(config)).await?,
             topic: autopgo_pubsub::open::topic(writer, &autopgo_pubsub::open::Environment::new(clock()))
                 .await?,
             subscription: None,
@@ -57,8 +57,9 @@ impl Ports {
         let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
         let reader = needed(config.event_reader_url.as_deref(), "--event-reader-url", EVENT_READER_URL)?;
         let bus = autopgo_pubsub::open::Environment::new(clock());
-        let blobs = open(store, &Environment::new(clock())).await?;
-        if probe::is_wanted(store) {
+        let stores = stores(config);
+        let blobs = open(store, &stores).await?;
+        if probe::is_wanted(store) || stores.emulates(store) {
             probe::honours_conditions(&probe::name(store), &*blobs)
                 .await
                 .map_err(|error| error.during("the blob store"))?;
@@ -101,6 +102,11 @@ impl Ports {
             None => checks,
         }
     }
+}
+
+fn stores(config: &Config) -> Environment {
+    let google = Google { emulator: config.storage_emulator_host.clone(), credentials: None };
+    Environment::new(clock()).with_google(google)
 }
 
 fn clock() -> Arc<dyn Clock> {
