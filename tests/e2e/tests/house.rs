@@ -32,6 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("autopgo-bench", &["autopgo-core", "autopgo-pprof"]),
     ("autopgo-conformance", &["autopgo-core"]),
+    ("autopgo-fakes", &[]),
 ];
 
 /// Crates that may import anything of ours: stories from one end to the other.
