@@ -21,6 +21,7 @@ mod resource;
 mod settings;
 mod sign;
 
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,8 +35,6 @@ use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use reqwest::Response;
 
-use crate::open::Google;
-
 use client::{Client, patiently};
 use fail::Failure;
 use resource::{Page, Resource, Rewrite, number, whole};
@@ -44,14 +43,20 @@ use sign::Signing;
 /// The scheme of these URLs.
 pub const SCHEME: &str = "gs";
 
-/// Opens the bucket that `address` names. Nothing is asked of it yet.
-pub(crate) async fn open(address: &Address, params: Params, google: &Google) -> Result<GcsBlobs> {
+/// Opens the bucket that `address` names, at an `emulator` (`HOST:PORT`) if one is given, with the service account whose key
+/// is in the file `key` or else whatever Google's chain finds. Nothing is asked of it yet.
+pub(crate) async fn open(
+    address: &Address,
+    params: Params,
+    emulator: Option<&str>,
+    key: Option<&Path>,
+) -> Result<GcsBlobs> {
     let bucket = address.host();
     if bucket.is_empty() {
         return Err(Error::new(Kind::Invalid, "gs:// names no bucket; write gs://BUCKET"));
     }
-    let settings = settings::Settings::of(params, google.emulator.as_deref())?;
-    let file = match &google.credentials {
+    let settings = settings::Settings::of(params, emulator)?;
+    let file = match key {
         Some(path) => Some(client::account(path).await?),
         None => None,
     };

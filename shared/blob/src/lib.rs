@@ -18,6 +18,8 @@
 //! # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 //! ```
 
+#[cfg(feature = "azure")]
+pub mod azure;
 pub mod file;
 #[cfg(feature = "gcp")]
 pub mod gcs;

@@ -1,6 +1,7 @@
 //! From a URL to a store: the only place that matches the scheme.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "gcp")]
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +11,8 @@ use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::memory::blobs::MemoryBlobs;
 use autopgo_core::port::blobs::Blobs;
 
+#[cfg(feature = "azure")]
+use crate::azure;
 use crate::file;
 #[cfg(feature = "gcp")]
 use crate::gcs;
@@ -23,6 +26,8 @@ pub const SCHEMES: &[&str] = &[
     MEM,
     #[cfg(feature = "gcp")]
     gcs::SCHEME,
+    #[cfg(feature = "azure")]
+    azure::SCHEME,
     #[cfg(feature = "aws")]
     s3::SCHEME,
 ];
@@ -30,40 +35,58 @@ pub const SCHEMES: &[&str] = &[
 const BY_FEATURE: [(&str, &str); 3] = [("azblob", "azure"), ("gs", "gcp"), ("s3", "aws")];
 
 const MEM: &str = "mem";
+/// Names an emulator in the place of every `gs://` store. Google's own clients and the Go original know it too.
+const GOOGLE_EMULATOR: &str = "STORAGE_EMULATOR_HOST";
 
-/// What the stores of one process share: its clock, and the stores in memory by their names. Whoever opens two stores
-/// with one environment and one `mem://name` has the same store twice.
+/// Where the value of a variable comes from.
+type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// What the stores of one process share: its clock, the variables that their providers have names for, and the stores in
+/// memory by their names. Whoever opens two stores with one environment and one `mem://name` has the same store twice.
 pub struct Environment {
     clock: Arc<dyn Clock>,
+    variables: Box<Variables>,
     memory: Mutex<BTreeMap<String, Arc<MemoryBlobs>>>,
-    google: Google,
-}
-
-/// What `gs://` needs of the environment beside Google's chain of credentials.
-#[derive(Clone, Debug, Default)]
-pub struct Google {
-    /// `STORAGE_EMULATOR_HOST`.
-    pub emulator: Option<String>,
-    /// The key file of a service account, in the place of the chain.
-    pub credentials: Option<PathBuf>,
+    #[cfg(feature = "gcp")]
+    google_key: Option<PathBuf>,
 }
 
 impl Environment {
-    /// One with no stores yet.
+    /// One with no stores yet, in which no variable is set.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, memory: Mutex::default(), google: Google::default() }
+        Self {
+            clock,
+            variables: Box::new(|_| None),
+            memory: Mutex::default(),
+            #[cfg(feature = "gcp")]
+            google_key: None,
+        }
     }
 
-    /// The same, with this for `gs://`.
+    /// The same, with the variables that `lookup` finds.
     #[must_use]
-    pub fn with_google(mut self, google: Google) -> Self {
-        self.google = google;
+    pub fn with_variables(mut self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.variables = Box::new(lookup);
         self
+    }
+
+    /// The same, with the key file of a service account in the place of Google's chain of credentials, whose variables
+    /// are the process's and no lookup's.
+    #[cfg(feature = "gcp")]
+    #[must_use]
+    pub fn with_google_key(mut self, file: PathBuf) -> Self {
+        self.google_key = Some(file);
+        self
+    }
+
+    /// The value of a variable, if it is set.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        (self.variables)(name)
     }
 
     /// Whether the environment leads to an emulator in the place of the store that `url` names.
     pub fn emulates(&self, url: &str) -> bool {
-        let emulator = self.google.emulator.as_deref().is_some_and(|host| !host.trim().is_empty());
+        let emulator = self.variable(GOOGLE_EMULATOR).is_some_and(|host| !host.trim().is_empty());
         let is_gs = || Address::of(Resource::Bucket, url).is_ok_and(|address| address.scheme() == "gs");
         emulator && is_gs()
     }
@@ -98,7 +121,12 @@ pub async fn open(url: &str, environment: &Environment) -> Result<Arc<dyn Blobs>
             environment.memory(&address.name())
         }
         #[cfg(feature = "gcp")]
-        gcs::SCHEME => Arc::new(gcs::open(&address, params, &environment.google).await?),
+        gcs::SCHEME => {
+            let emulator = environment.variable(GOOGLE_EMULATOR);
+            Arc::new(gcs::open(&address, params, emulator.as_deref(), environment.google_key.as_deref()).await?)
+        }
+        #[cfg(feature = "azure")]
+        azure::SCHEME => Arc::new(azure::open(&address, params, &|name| environment.variable(name))?),
         #[cfg(feature = "aws")]
         s3::SCHEME => Arc::new(s3::open(&address, params).await?),
         other => return Err(not_here(other)),
@@ -153,12 +181,13 @@ mod tests {
     #[tokio::test]
     async fn schemes_that_are_not_here_say_so() {
         #[cfg(not(feature = "aws"))]
-        assert_eq!(
-            refused("s3://bucket?region=eu-west-1").await,
-            "s3:// comes with the cargo feature aws, which this build does not have; here are file://, mem://"
-        );
+        {
+            let says = "s3:// comes with the cargo feature aws, which this build does not have; here are file://, mem://";
+            assert!(refused("s3://bucket?region=eu-west-1").await.starts_with(says));
+        }
         #[cfg(not(feature = "gcp"))]
         assert!(refused("gs://bucket").await.contains("feature gcp"));
+        #[cfg(not(feature = "azure"))]
         assert!(refused("blob+azblob://container").await.contains("feature azure"));
         let unknown = refused("ftp://host/dir").await;
         assert!(
@@ -208,8 +237,8 @@ mod tests {
             ("localhost:1", "no URL", false),
             (" ", "gs://b", false),
         ] {
-            let google = Google { emulator: Some(host.to_owned()), credentials: None };
-            let environment = Environment::new(Arc::new(System)).with_google(google);
+            let lookup = move |name: &str| (name == "STORAGE_EMULATOR_HOST").then(|| host.to_owned());
+            let environment = Environment::new(Arc::new(System)).with_variables(lookup);
             assert_eq!(environment.emulates(url), emulated, "{host} {url}");
         }
     }

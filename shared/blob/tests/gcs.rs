@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use autopgo_blob::open::{Environment, Google, open};
+use autopgo_blob::open::{Environment, open};
 use autopgo_blob::probe::honours_conditions;
 use autopgo_conformance::proxy::{Fault, Proxy};
 use autopgo_conformance::wire::Request;
@@ -64,8 +64,7 @@ impl OnFake {
     }
 
     async fn open_as(&self, bucket: &str, address: SocketAddr, who: &str) -> Result<Arc<dyn Blobs>> {
-        let google = Google { emulator: None, credentials: Some(PLACE.file(who)) };
-        let environment = Environment::new(Arc::new(System)).with_google(google);
+        let environment = Environment::new(Arc::new(System)).with_google_key(PLACE.file(who));
         open(&format!("gs://{bucket}?endpoint=http://{address}{}", self.more), &environment).await
     }
 }
@@ -142,8 +141,9 @@ impl Emulated {
 }
 
 fn emulated(host: &str) -> Environment {
-    let google = Google { emulator: Some(host.to_owned()), credentials: None };
-    Environment::new(Arc::new(System)).with_google(google)
+    let host = host.to_owned();
+    let lookup = move |name: &str| (name == "STORAGE_EMULATOR_HOST").then(|| host.clone());
+    Environment::new(Arc::new(System)).with_variables(lookup)
 }
 
 #[async_trait]
@@ -429,8 +429,7 @@ async fn what_is_wrong_in_a_url_or_a_file_is_refused_by_name() {
         let error = open(url, &environment).await.err().unwrap_or_else(|| panic!("{url} was opened"));
         assert!(error.kind() == Kind::Invalid && error.what().contains(says), "{url}: {error}");
     }
-    let google = Google { emulator: None, credentials: Some(PLACE.file("none")) };
-    let environment = Environment::new(Arc::new(System)).with_google(google);
+    let environment = Environment::new(Arc::new(System)).with_google_key(PLACE.file("none"));
     let error = open("gs://b", &environment).await.err().expect("no such file");
     assert!(error.what().contains("cannot be read"), "{error}");
 }
