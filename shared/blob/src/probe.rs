@@ -20,9 +20,11 @@ pub fn name(url: &str) -> String {
     }
 }
 
+/// S3's parameter for it, and Azure's.
 fn endpoint(url: &str) -> Option<String> {
     let address = Address::of(Resource::Bucket, url).ok()?;
-    address.params().list("endpoint").into_iter().next()
+    let name = if address.scheme() == "azblob" { "domain" } else { "endpoint" };
+    address.params().list(name).into_iter().next()
 }
 
 /// Writes a small object under a key that no application can have, tries on it every condition that must not let a
@@ -80,7 +82,7 @@ fn unfit(name: &str, what: &str) -> Error {
         Kind::Invalid,
         format!(
             "{name} {what}, so that workers would lose profiles; use a store that honours conditional writes: \
-             Amazon S3, Google Cloud Storage, or MinIO from RELEASE.2025-09-07T16-13-09Z on"
+             Amazon S3, Azure Blob Storage, Google Cloud Storage, or MinIO from RELEASE.2025-09-07T16-13-09Z on"
         ),
     )
 }
@@ -172,7 +174,16 @@ mod tests {
     fn only_an_endpoint_of_ones_own_is_probed() {
         assert!(is_wanted("s3://b?region=x&endpoint=http://127.0.0.1:9000"));
         assert!(is_wanted("blob+s3://b?endpoint=http://127.0.0.1:9000&prefix=x/"));
-        for url in ["s3://b?region=eu-west-1", "s3://b", "mem://x", "file:///endpoint=", "no URL"] {
+        assert!(is_wanted("azblob://c?storage_account=a&domain=127.0.0.1:10000"));
+        for url in [
+            "s3://b?region=eu-west-1",
+            "s3://b",
+            "s3://b?domain=x",
+            "azblob://c?storage_account=a",
+            "mem://x",
+            "file:///endpoint=",
+            "no URL",
+        ] {
             assert!(!is_wanted(url), "{url}");
         }
         assert_eq!(name("s3://b?region=x&endpoint=http://127.0.0.1:9000"), "s3://b at http://127.0.0.1:9000");

@@ -41,6 +41,12 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     (STORAGE_EMULATOR_HOST, "", "an emulator, as HOST:PORT, in the place of every gs:// store"),
 ];
 
+/// The value of a variable of the process that is no `AUTOPGO_*`: those that a provider's own tools read as well, such as
+/// `AZURE_STORAGE_KEY`, which the adapters ask for by their names. An empty one is not set.
+pub(crate) fn of_a_provider(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// The server side's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use autopgo_blob::open::{Environment, Google, open};
+use autopgo_blob::open::{Environment, open};
 use autopgo_blob::probe;
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
@@ -12,7 +12,7 @@ use autopgo_core::port::blobs::Blobs;
 use autopgo_core::port::bus::{Subscription, Topic};
 use autopgo_core::port::cpu::Threads;
 
-use crate::config::{BLOB_STORE_URL, Config, EVENT_READER_URL, EVENT_WRITER_URL};
+use crate::config::{self, BLOB_STORE_URL, Config, EVENT_READER_URL, EVENT_WRITER_URL, STORAGE_EMULATOR_HOST};
 
 /// A blob store and the two ends of a bus.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ impl Ports {
         let store = needed(config.blob_store_url.as_deref(), "--blob-store-url", BLOB_STORE_URL)?;
         let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
         Ok(Self {
-            blobs: open(store, &stores(config)).await?,
+            blobs: open(store, &environment(config)).await?,
             topic: autopgo_pubsub::open::topic(writer, &autopgo_pubsub::open::Environment::new(clock()))
                 .await?,
             subscription: None,
@@ -57,7 +57,7 @@ impl Ports {
         let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
         let reader = needed(config.event_reader_url.as_deref(), "--event-reader-url", EVENT_READER_URL)?;
         let bus = autopgo_pubsub::open::Environment::new(clock());
-        let stores = stores(config);
+        let stores = environment(config);
         let blobs = open(store, &stores).await?;
         if probe::is_wanted(store) || stores.emulates(store) {
             probe::honours_conditions(&probe::name(store), &*blobs)
@@ -104,9 +104,13 @@ impl Ports {
     }
 }
 
-fn stores(config: &Config) -> Environment {
-    let google = Google { emulator: config.storage_emulator_host.clone(), credentials: None };
-    Environment::new(clock()).with_google(google)
+/// What the stores of this process share.
+fn environment(config: &Config) -> Environment {
+    let emulator = config.storage_emulator_host.clone();
+    Environment::new(clock()).with_variables(move |name| match name {
+        STORAGE_EMULATOR_HOST => emulator.clone(),
+        other => config::of_a_provider(other),
+    })
 }
 
 fn clock() -> Arc<dyn Clock> {
