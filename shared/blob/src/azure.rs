@@ -175,7 +175,7 @@ impl Blobs for AzureBlobs {
         let copied = self
             .within(0, async {
                 let mut copied = self.patient.copy(&source, &target).await;
-                while copied.as_ref().is_err_and(|error| fail::is_pending(error)) {
+                while copied.as_ref().is_err_and(fail::is_pending) {
                     tokio::time::sleep(Duration::from_millis(200)).await;
                     copied = self.patient.head(&target).await.map(drop);
                 }
@@ -206,8 +206,11 @@ impl Blobs for AzureBlobs {
         let (prefix, after) = (key::escape_prefix(prefix), after.map(key::escape_prefix));
         let exact = stream::once(self.exact(prefix.clone())).try_filter_map(|entry| async { Ok(entry) });
         let filter = after.clone();
-        let pages = stream::try_unfold(Some(None), move |at: Option<Option<String>>| {
-            let options = PaginatedListOptions { offset: after.clone(), ..PaginatedListOptions::default() };
+        // Before the prefix there is nothing to begin behind; and behind all that has it, nothing is left.
+        let over = after.as_deref().is_some_and(|after| after > &*prefix && !after.starts_with(&prefix));
+        let offset = after.filter(|after| after.starts_with(&prefix));
+        let pages = stream::try_unfold((!over).then_some(None), move |at: Option<Option<String>>| {
+            let options = PaginatedListOptions { offset: offset.clone(), ..PaginatedListOptions::default() };
             let prefix = prefix.clone();
             async move {
                 let Some(page_token) = at else { return Ok::<_, Error>(None) };

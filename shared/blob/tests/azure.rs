@@ -229,7 +229,7 @@ async fn azurite() -> Option<(Azurite, Arc<dyn Blobs>)> {
 #[tokio::test]
 async fn by_a_connection_string_and_with_a_prefix_it_is_the_same_container() {
     let Some((harness, plain)) = azurite().await else { return };
-    let string = Azurite { by: By::ConnectionString, more: "?prefix=Team%20%25-", ..harness };
+    let string = Azurite { by: By::ConnectionString, more: "&prefix=Team%20%25-", ..harness };
     let address = string.reached().expect("an address");
     let store = string.open_as(&string.container, address, &string.secret).await.expect("opened");
     let version = store.write("app/1", "x".into(), When::Absent).await.expect("written");

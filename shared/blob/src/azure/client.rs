@@ -19,6 +19,9 @@ use super::wire::Connector;
 
 /// To reach the service.
 const CONNECT: Duration = Duration::from_secs(3);
+/// How long a connection waits for the next request. The other side may close one that waits longer (Azurite does after
+/// 5 s), and what is sent once must not be lost in that.
+const IDLE: Duration = Duration::from_secs(3);
 /// Every try of a request together, and the waits between.
 pub(super) const OPERATION: Duration = Duration::from_secs(25);
 /// How often a request is sent again at the most.
@@ -49,6 +52,7 @@ pub(super) fn stores(container: &str, settings: &Settings) -> Result<Stores> {
     let options = ClientOptions::new()
         .with_allow_http(settings.service.starts_with("http://"))
         .with_connect_timeout(CONNECT)
+        .with_pool_idle_timeout(IDLE)
         // A limit on a whole request would be one on large bodies; `wire.rs` and the adapter have others.
         .with_timeout_disabled();
     // Only keys are signed with the account's name; of the others, nobody may have said it.
@@ -102,7 +106,7 @@ fn credentials(base: MicrosoftAzureBuilder, entra: &Entra) -> object_store::Resu
         }
         Proof::Managed { client, endpoint } => {
             let managed = base.clone().with_credential_type("managed_identity");
-            let managed = client.iter().fold(managed, |managed, client| managed.with_client_id(client));
+            let managed = client.iter().fold(managed, MicrosoftAzureBuilder::with_client_id);
             if let Some(endpoint) = endpoint {
                 return of(managed.with_msi_endpoint(endpoint));
             }

@@ -152,7 +152,7 @@ fn unanswered(error: &object_store::Error) -> (Kind, String) {
 }
 
 /// The first cause of this type.
-fn cause<'a, E: StdError + 'static>(error: &'a object_store::Error) -> Option<&'a E> {
+fn cause<E: StdError + 'static>(error: &object_store::Error) -> Option<&E> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
