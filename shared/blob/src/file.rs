@@ -19,11 +19,12 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use autopgo_core::address::{Address, Params};
 use autopgo_core::error::{Error, Kind, Result};
-use autopgo_core::port::blobs::{Blobs, Entry, Object, Stat, Version, When};
+use autopgo_core::port::blobs::{Blobs, Entry, Object, Signed, Stat, Version, When};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
@@ -127,6 +128,14 @@ impl Blobs for FileBlobs {
             .await
         });
         pages.map_ok(|page| stream::iter(page).map(Ok)).try_flatten().boxed()
+    }
+
+    async fn sign_put(&self, _: &str, _: u64, _: Duration) -> Result<Option<Signed>> {
+        Ok(None)
+    }
+
+    async fn sign_get(&self, _: &str, _: Duration) -> Result<Option<Signed>> {
+        Ok(None)
     }
 
     async fn check(&self) -> Result<()> {

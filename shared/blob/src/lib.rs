@@ -20,6 +20,8 @@
 
 #[cfg(feature = "azure")]
 pub mod azure;
+#[cfg(any(feature = "aws", feature = "azure", feature = "gcp"))]
+mod escape;
 pub mod file;
 #[cfg(feature = "gcp")]
 pub mod gcs;

@@ -123,7 +123,9 @@ pub async fn open(url: &str, environment: &Environment) -> Result<Arc<dyn Blobs>
         #[cfg(feature = "gcp")]
         gcs::SCHEME => {
             let emulator = environment.variable(GOOGLE_EMULATOR);
-            Arc::new(gcs::open(&address, params, emulator.as_deref(), environment.google_key.as_deref()).await?)
+            Arc::new(
+                gcs::open(&address, params, emulator.as_deref(), environment.google_key.as_deref()).await?,
+            )
         }
         #[cfg(feature = "azure")]
         azure::SCHEME => Arc::new(azure::open(&address, params, &|name| environment.variable(name))?),

@@ -90,10 +90,11 @@ fn unfit(name: &str, what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use async_trait::async_trait;
     use autopgo_core::memory::blobs::MemoryBlobs;
-    use autopgo_core::port::blobs::{Entry, Object, Stat};
+    use autopgo_core::port::blobs::{Entry, Object, Signed, Stat};
     use bytes::Bytes;
     use futures_util::stream::{BoxStream, TryStreamExt};
 
@@ -130,6 +131,14 @@ mod tests {
         fn list(&self, prefix: &str, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
             self.inner.list(prefix, after)
         }
+        async fn sign_put(&self, _: &str, _: u64, _: Duration) -> Result<Option<Signed>> {
+            Ok(None)
+        }
+
+        async fn sign_get(&self, _: &str, _: Duration) -> Result<Option<Signed>> {
+            Ok(None)
+        }
+
         async fn check(&self) -> Result<()> {
             self.inner.check().await
         }

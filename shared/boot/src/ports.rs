@@ -12,7 +12,9 @@ use autopgo_core::port::blobs::Blobs;
 use autopgo_core::port::bus::{Subscription, Topic};
 use autopgo_core::port::cpu::Threads;
 
-use crate::config::{self, BLOB_STORE_URL, Config, EVENT_READER_URL, EVENT_WRITER_URL, STORAGE_EMULATOR_HOST};
+use crate::config::{
+    self, BLOB_STORE_URL, Config, EVENT_READER_URL, EVENT_WRITER_URL, STORAGE_EMULATOR_HOST,
+};
 
 /// A blob store and the two ends of a bus.
 #[derive(Clone)]

@@ -110,6 +110,10 @@ impl Blobs for Counting {
         }))
     }
 
+    async fn sign_get(&self, _: &str, _: Duration) -> Result<Option<Signed>> {
+        Ok(None)
+    }
+
     async fn check(&self) -> Result<()> {
         self.inner.check().await
     }

@@ -12,7 +12,7 @@ use autopgo_core::clock::System;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::memory::blobs::MemoryBlobs;
 use autopgo_core::memory::bus::MemoryBus;
-use autopgo_core::port::blobs::{Blobs, Entry, Object, Stat, Version, When};
+use autopgo_core::port::blobs::{Blobs, Entry, Object, Signed, Stat, Version, When};
 use autopgo_core::port::bus::{Delivery, Message, Subscription, Topic};
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -154,6 +154,14 @@ impl Blobs for Faulty {
             .boxed(),
             _ => chosen.boxed(),
         }
+    }
+
+    async fn sign_put(&self, _: &str, _: u64, _: Duration) -> Result<Option<Signed>> {
+        Ok(None)
+    }
+
+    async fn sign_get(&self, _: &str, _: Duration) -> Result<Option<Signed>> {
+        Ok(None)
     }
 
     async fn check(&self) -> Result<()> {

@@ -1,77 +1,32 @@
 //! How keys are spelt in a container: as gocloud.dev's `azureblob` spells them, so that its containers work.
 //!
 //! The bytes 0 to 31, `"`, `#`, `%`, `?`, `\` and 127, the slash of `../` and a slash at the end become `__0x<hex>__`
-//! (gocloud.dev v0.40, `blob/azureblob`, `escapeKey`, and `internal/escape`). Keys of profiles never need it.
+//! (gocloud.dev v0.40, `blob/azureblob`, `escapeKey`). Keys of profiles never need it.
 
-use std::fmt::Write;
+use crate::escape;
 
 /// The key as it stands in the container.
 pub(super) fn escape(key: &str) -> String {
-    escaped(key, true)
+    escape::escape(key, |at, c| is_escaped(c) || (c == '/' && at + 1 == key.len()))
 }
 
 /// A prefix of keys as it stands in the container: a slash at the end of it is one between two names.
 pub(super) fn escape_prefix(prefix: &str) -> String {
-    escaped(prefix, false)
+    escape::escape(prefix, |_, c| is_escaped(c))
 }
 
-fn escaped(text: &str, whole: bool) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for (at, c) in text.char_indices() {
-        let parent = c == '/' && escaped.ends_with("..");
-        let last = whole && c == '/' && at + 1 == text.len();
-        if c < ' ' || matches!(c, '"' | '#' | '%' | '?' | '\\' | '\u{7f}') || parent || last {
-            // Writing to a string cannot fail.
-            let _ = write!(escaped, "__{:#x}__", u32::from(c));
-        } else {
-            escaped.push(c);
-        }
-    }
-    escaped
+fn is_escaped(c: char) -> bool {
+    c < ' ' || matches!(c, '"' | '#' | '%' | '?' | '\\' | '\u{7f}')
 }
 
-/// The key that stands in the container as `escaped`. What only looks like an escape, because [`escape`] would not have
-/// made it, is left as it is, so that each object is listed under the key that finds it.
+/// The key that stands in the container as `escaped`.
 pub(super) fn unescape(escaped: &str) -> String {
-    let mut key = String::with_capacity(escaped.len());
-    let mut rest = escaped;
-    while let Some(at) = rest.find("__0x") {
-        let (before, from) = rest.split_at(at);
-        key.push_str(before);
-        match read(from) {
-            Some((c, after)) => {
-                key.push(c);
-                rest = after;
-            }
-            None => {
-                // One underscore at a time: `___0x2f__` has its escape behind the first.
-                key.push('_');
-                rest = &from[1..];
-            }
-        }
-    }
-    key.push_str(rest);
-    if escape(&key) == escaped { key } else { escaped.to_owned() }
-}
-
-/// Reads one escape from the start of `text`.
-fn read(text: &str) -> Option<(char, &str)> {
-    let (hex, after) = text.strip_prefix("__0x")?.split_once("__")?;
-    let c = u32::from_str_radix(hex, 16).ok().and_then(char::from_u32)?;
-    Some((c, after))
+    escape::unescape(escaped, escape)
 }
 
 /// A key as the path of a URL: percent-encoded, the slashes kept.
 pub(super) fn encode(key: &str) -> String {
-    let mut encoded = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
+    escape::percent(key, b"/")
 }
 
 #[cfg(test)]

@@ -1,68 +1,23 @@
 //! How keys are spelt in a bucket: as gocloud.dev's `s3blob` spells them, so that its buckets work.
 //!
-//! The bytes 0 to 31 and the slash of `../` become `__0x<hex>__` (gocloud.dev v0.40, `blob/s3blob`, `escapeKey`, and
-//! `internal/escape`). Keys of profiles never need it.
+//! The bytes 0 to 31 and the slash of `../` become `__0x<hex>__` (gocloud.dev v0.40, `blob/s3blob`, `escapeKey`). Keys of profiles never need it.
 
-use std::fmt::Write;
+use crate::escape;
 
 /// The key as it stands in the bucket.
 pub(super) fn escape(key: &str) -> String {
-    let mut escaped = String::with_capacity(key.len());
-    for c in key.chars() {
-        let parent = c == '/' && escaped.ends_with("..");
-        if c < ' ' || parent {
-            // Writing to a string cannot fail.
-            let _ = write!(escaped, "__{:#x}__", u32::from(c));
-        } else {
-            escaped.push(c);
-        }
-    }
-    escaped
+    escape::escape(key, |_, c| c < ' ')
 }
 
-/// The key that stands in the bucket as `escaped`. What only looks like an escape, because [`escape`] would not have
-/// made it, is left as it is, so that each object is listed under the key that finds it.
+/// The key that stands in the bucket as `escaped`.
 pub(super) fn unescape(escaped: &str) -> String {
-    let mut key = String::with_capacity(escaped.len());
-    let mut rest = escaped;
-    while let Some(at) = rest.find("__0x") {
-        let (before, from) = rest.split_at(at);
-        key.push_str(before);
-        match read(from) {
-            Some((c, after)) => {
-                key.push(c);
-                rest = after;
-            }
-            None => {
-                // One underscore at a time: `___0x2f__` has its escape behind the first.
-                key.push('_');
-                rest = &from[1..];
-            }
-        }
-    }
-    key.push_str(rest);
-    if escape(&key) == escaped { key } else { escaped.to_owned() }
-}
-
-/// Reads one escape from the start of `text`.
-fn read(text: &str) -> Option<(char, &str)> {
-    let (hex, after) = text.strip_prefix("__0x")?.split_once("__")?;
-    let c = u32::from_str_radix(hex, 16).ok().and_then(char::from_u32)?;
-    Some((c, after))
+    escape::unescape(escaped, escape)
 }
 
 /// A bucket and a key as the source of a copy is named: percent-encoded, the slashes kept
 /// (Amazon S3 API reference, `CopyObject`, `x-amz-copy-source`).
 pub(super) fn source(bucket: &str, key: &str) -> String {
-    let mut source = String::with_capacity(bucket.len() + key.len() + 1);
-    for byte in format!("{bucket}/{key}").bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
-            source.push(char::from(byte));
-        } else {
-            let _ = write!(source, "%{byte:02X}");
-        }
-    }
-    source
+    escape::percent(&format!("{bucket}/{key}"), b"/")
 }
 
 /// Undoes the encoding of keys in a listing that was asked for in `encoding-type=url`: form-encoded, so that `+` is a

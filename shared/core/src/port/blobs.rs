@@ -135,19 +135,13 @@ pub trait Blobs: Send + Sync {
     ///
     /// # Errors
     /// `Denied` or `Unavailable`, where somebody else has to be asked for the signature.
-    async fn sign_put(&self, key: &str, size: u64, lasts: Duration) -> Result<Option<Signed>> {
-        let _ = (key, size, lasts);
-        Ok(None)
-    }
+    async fn sign_put(&self, key: &str, size: u64, lasts: Duration) -> Result<Option<Signed>>;
 
     /// Signs a GET of `key`, whether or not it is there. `None`: this store signs nothing.
     ///
     /// # Errors
     /// As for [`Blobs::sign_put`].
-    async fn sign_get(&self, key: &str, lasts: Duration) -> Result<Option<Signed>> {
-        let _ = (key, lasts);
-        Ok(None)
-    }
+    async fn sign_get(&self, key: &str, lasts: Duration) -> Result<Option<Signed>>;
 
     /// Whether the store answers, with these credentials. A missing bucket is an error that names it.
     async fn check(&self) -> Result<()>;

@@ -318,6 +318,10 @@ impl Blobs for SimBlobs {
         Ok(Some(Signed { url: key.to_owned(), headers: Vec::new(), expires }))
     }
 
+    async fn sign_get(&self, _: &str, _: Duration) -> Result<Option<Signed>> {
+        Ok(None)
+    }
+
     async fn check(&self) -> Result<()> {
         Ok(())
     }

@@ -154,6 +154,10 @@ impl<T: Twist> Blobs for Twisted<T> {
         self.inner.sign_put(key, size, lasts).await
     }
 
+    async fn sign_get(&self, key: &str, lasts: Duration) -> Result<Option<Signed>> {
+        self.inner.sign_get(key, lasts).await
+    }
+
     async fn check(&self) -> Result<()> {
         self.inner.check().await
     }

@@ -1,13 +1,14 @@
 //! Too much at once: bodies over the limit, more requests than there is room for, stores that do not answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use autopgo_core::clock::System;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::limits::Limits;
 use autopgo_core::memory::blobs::MemoryBlobs;
-use autopgo_core::port::blobs::{Blobs, Entry, Object, Stat, Version, When};
+use autopgo_core::port::blobs::{Blobs, Entry, Object, Signed, Stat, Version, When};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use tokio::sync::Semaphore;
@@ -161,6 +162,14 @@ impl Blobs for Slow {
     fn list(&self, prefix: &str, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
         self.inner.list(prefix, after)
     }
+    async fn sign_put(&self, _: &str, _: u64, _: Duration) -> Result<Option<Signed>> {
+        Ok(None)
+    }
+
+    async fn sign_get(&self, _: &str, _: Duration) -> Result<Option<Signed>> {
+        Ok(None)
+    }
+
     async fn check(&self) -> Result<()> {
         self.inner.check().await
     }
@@ -197,6 +206,14 @@ impl Blobs for Broken {
         let error = self.fail(prefix);
         Box::pin(futures_util::stream::iter([Err(error)]))
     }
+    async fn sign_put(&self, _: &str, _: u64, _: Duration) -> Result<Option<Signed>> {
+        Ok(None)
+    }
+
+    async fn sign_get(&self, _: &str, _: Duration) -> Result<Option<Signed>> {
+        Ok(None)
+    }
+
     async fn check(&self) -> Result<()> {
         Err(self.fail("check"))
     }
