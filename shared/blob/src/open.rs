@@ -84,11 +84,17 @@ impl Environment {
         (self.variables)(name)
     }
 
-    /// Whether the environment leads to an emulator in the place of the store that `url` names.
-    pub fn emulates(&self, url: &str) -> bool {
-        let emulator = self.variable(GOOGLE_EMULATOR).is_some_and(|host| !host.trim().is_empty());
-        let is_gs = || Address::of(Resource::Bucket, url).is_ok_and(|address| address.scheme() == "gs");
-        emulator && is_gs()
+    /// Whether a variable leads to another place than the provider's own for the store that `url` names: an emulator, or
+    /// a store that only speaks the provider's protocol.
+    pub fn leads_elsewhere(&self, url: &str) -> bool {
+        let Ok(address) = Address::of(Resource::Bucket, url) else { return false };
+        let variables: &[&str] = match address.scheme() {
+            "azblob" => &["AZURE_STORAGE_DOMAIN"],
+            "gs" => &[GOOGLE_EMULATOR],
+            "s3" => &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"],
+            _ => &[],
+        };
+        variables.iter().any(|name| self.variable(name).is_some_and(|value| !value.trim().is_empty()))
     }
 
     /// The store in memory of this name, made when it is first asked for. Without a name it is a fresh one each time,
@@ -130,7 +136,7 @@ pub async fn open(url: &str, environment: &Environment) -> Result<Arc<dyn Blobs>
         #[cfg(feature = "azure")]
         azure::SCHEME => Arc::new(azure::open(&address, params, &|name| environment.variable(name))?),
         #[cfg(feature = "aws")]
-        s3::SCHEME => Arc::new(s3::open(&address, params).await?),
+        s3::SCHEME => Arc::new(s3::open(&address, params, environment.leads_elsewhere(url)).await?),
         other => return Err(not_here(other)),
     };
     // As gocloud.dev nests them: the key is one below the prefix.
@@ -229,19 +235,23 @@ mod tests {
     }
 
     #[test]
-    fn an_emulator_is_of_one_scheme() {
+    fn each_provider_has_variables_that_lead_elsewhere() {
         let environment = Environment::new(Arc::new(System));
-        assert!(!environment.emulates("gs://b"));
-        for (host, url, emulated) in [
-            ("localhost:1", "gs://b", true),
-            ("localhost:1", "blob+gs://b?prefix=x/", true),
-            ("localhost:1", "s3://b", false),
-            ("localhost:1", "no URL", false),
-            (" ", "gs://b", false),
+        assert!(!environment.leads_elsewhere("gs://b"));
+        for (variable, host, url, elsewhere) in [
+            ("STORAGE_EMULATOR_HOST", "localhost:1", "gs://b", true),
+            ("STORAGE_EMULATOR_HOST", "localhost:1", "blob+gs://b?prefix=x/", true),
+            ("STORAGE_EMULATOR_HOST", "localhost:1", "s3://b", false),
+            ("STORAGE_EMULATOR_HOST", "localhost:1", "no URL", false),
+            ("STORAGE_EMULATOR_HOST", " ", "gs://b", false),
+            ("AWS_ENDPOINT_URL_S3", "http://localhost:1", "s3://b", true),
+            ("AWS_ENDPOINT_URL", "http://localhost:1", "s3://b", true),
+            ("AWS_ENDPOINT_URL_SQS", "http://localhost:1", "s3://b", false),
+            ("AZURE_STORAGE_DOMAIN", "localhost:1", "azblob://b", true),
         ] {
-            let lookup = move |name: &str| (name == "STORAGE_EMULATOR_HOST").then(|| host.to_owned());
+            let lookup = move |name: &str| (name == variable).then(|| host.to_owned());
             let environment = Environment::new(Arc::new(System)).with_variables(lookup);
-            assert_eq!(environment.emulates(url), emulated, "{host} {url}");
+            assert_eq!(environment.leads_elsewhere(url), elsewhere, "{variable}={host} {url}");
         }
     }
 

@@ -35,14 +35,15 @@ use jiff::Timestamp;
 /// The scheme of these URLs.
 pub const SCHEME: &str = "s3";
 
-/// Opens the bucket that `address` names. Nothing is asked of it yet.
-pub(crate) async fn open(address: &Address, params: Params) -> Result<S3Blobs> {
+/// Opens the bucket that `address` names; `elsewhere` says that the environment leads to another store than Amazon's.
+/// Nothing is asked of it yet.
+pub(crate) async fn open(address: &Address, params: Params, elsewhere: bool) -> Result<S3Blobs> {
     let bucket = address.host();
     if bucket.is_empty() {
         return Err(Error::new(Kind::Invalid, "s3:// names no bucket; write s3://BUCKET"));
     }
     let settings = settings::Settings::of(params)?;
-    let client = client::client(bucket, &settings).await?;
+    let client = client::client(bucket, &settings, elsewhere).await?;
     Ok(S3Blobs {
         client,
         bucket: bucket.to_owned(),

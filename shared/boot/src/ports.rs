@@ -61,7 +61,7 @@ impl Ports {
         let bus = autopgo_pubsub::open::Environment::new(clock());
         let stores = environment(config);
         let blobs = open(store, &stores).await?;
-        if probe::is_wanted(store) || stores.emulates(store) {
+        if probe::is_wanted(store) || stores.leads_elsewhere(store) {
             probe::honours_conditions(&probe::name(store), &*blobs)
                 .await
                 .map_err(|error| error.during("the blob store"))?;

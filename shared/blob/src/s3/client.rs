@@ -30,8 +30,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// What retries are paid from, five or ten for one: the SDK's own measure.
 const RETRY_TOKENS: usize = 500;
 
-/// A client for `bucket`.
-pub(super) async fn client(bucket: &str, settings: &Settings) -> Result<Client> {
+/// A client for `bucket`; `elsewhere` as for the store.
+pub(super) async fn client(bucket: &str, settings: &Settings, elsewhere: bool) -> Result<Client> {
     let shared = shared(bucket, settings).await?;
     let mut config = aws_sdk_s3::config::Builder::from(&shared)
         .retry_config(
@@ -46,7 +46,7 @@ pub(super) async fn client(bucket: &str, settings: &Settings) -> Result<Client> 
     if let Some(endpoint) = &settings.endpoint {
         config.set_endpoint_url(Some(endpoint.clone()));
     }
-    if settings.endpoint.is_some() || shared.endpoint_url().is_some() {
+    if elsewhere || settings.endpoint.is_some() || shared.endpoint_url().is_some() {
         // The checksums that the SDK adds of itself are newer than many stores.
         config = unsummed_on(config);
     }
