@@ -48,7 +48,9 @@ fn is_sound_alike(sound: Option<&Sound>, profile: &Profile) {
             assert_eq!(sound.totals().to_vec(), profile.totals());
             assert_eq!(sound.comments(), profile.comments().count());
         }
-        None if fine => assert!(profile.totals().iter().any(|total| *total > 1 << 40), "what is fine is sound"),
+        None if fine => {
+            assert!(profile.totals().iter().any(|total| *total > 1 << 40), "what is fine is sound")
+        }
         None => {}
     }
 }

@@ -62,7 +62,9 @@ fuzz_target!(|data: &[u8]| {
             ErrorKind::Legacy => assert!(known || gzip::is_gzip(&raw), "named, but not known: {error}"),
             ErrorKind::Malformed => assert!(!known || gzip::is_gzip(&raw), "known, but not named: {error}"),
             ErrorKind::Limit => assert!(header.is_empty() || AMBIGUOUS.contains(&header)),
-            ErrorKind::Incompatible | ErrorKind::Unusable => panic!("nothing was merged or used: {error}"),
+            ErrorKind::Incompatible | ErrorKind::Unusable | ErrorKind::Unreadable => {
+                panic!("nothing was merged, used or read from elsewhere: {error}")
+            }
         },
     }
 });
