@@ -62,3 +62,31 @@ pub(crate) fn percent(text: &str, kept: &[u8]) -> String {
     }
     encoded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ours(key: &str) -> String {
+        escape(key, |_, c| c == '\n')
+    }
+
+    #[test]
+    fn what_is_no_escape_of_ours_means_itself() {
+        for key in [
+            "__0x",
+            "__0x__",
+            "__0x9__",
+            "__0x41__",
+            "a__0x2f__b",
+            "__0xzz__",
+            "___0xa",
+            "__0x110000__",
+            "\u{e9}__0x",
+        ] {
+            assert_eq!(unescape(key, ours), key);
+        }
+        assert_eq!(unescape("___0xa__", ours), "_\n");
+        assert_eq!(unescape("..__0x2f__", ours), "../");
+    }
+}

@@ -54,8 +54,7 @@ pub fn deflate(raw: &[u8]) -> Vec<u8> {
     zipped
 }
 
-/// Compresses all of `input` into `output` as one gzip member, in constant memory. [`deflate`] is faster and packs tighter,
-/// but holds both whole.
+/// Compresses all of `input` into `output` as one gzip member, in constant memory, where [`deflate`] holds both whole.
 ///
 /// # Errors
 /// Those of `input` and `output`.

@@ -41,7 +41,7 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// Reads a profile, gzip or not, to its end. It takes half as long as decoding does, and some 200 KB.
+    /// Reads a profile, gzip or not, to its end. It holds less than a megabyte, however large the profile.
     ///
     /// # Errors
     /// `Malformed` for what is no pprof protobuf or is cut short, `Limit` past `limits.raw_bytes`, `Unreadable` when `input`

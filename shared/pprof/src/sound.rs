@@ -1,6 +1,5 @@
-//! The quick way to tell that an upload is fine: in three quarters of the time, and in little more memory than the inflated
-//! profile's. What it is
-//! not sure of, the whole way has the words for.
+//! The quick way to tell that an upload is fine: its samples are looked at one by one and not stored. What it is not sure
+//! of, the whole way has the words for.
 
 use crate::decode::Outward;
 use crate::error::{Error, Fault};

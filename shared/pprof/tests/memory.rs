@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use autopgo_pprof::{ErrorKind, Limits, Profile, gzip, has_samples};
+use autopgo_pprof::{ErrorKind, Limits, Outline, Profile, gzip, has_samples};
 use flate2::{Compression, GzBuilder, write::GzEncoder};
 
 const MB: usize = 1 << 20;
@@ -29,6 +29,13 @@ fn peak() -> u64 {
 
 #[test]
 fn bombs_cost_no_more_than_the_limit() {
+    let hundred = zeroes(100, GzBuilder::new());
+    let before = peak();
+    let outline = Outline::read(&hundred[..], &Limits { raw_bytes: u64::MAX, ..Limits::default() }).unwrap();
+    assert_eq!(outline.raw_bytes(), 100 * MB as u64);
+    let grown = peak() - before;
+    assert!(grown < MB as u64, "an outline took {grown} bytes");
+
     let gigabyte = zeroes(1024, GzBuilder::new());
     let small = zeroes(1, GzBuilder::new());
     let mut lying = gigabyte.clone();

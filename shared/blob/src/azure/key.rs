@@ -58,16 +58,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_escape_of_ours_means_itself() {
-        for key in
-            ["__0x", "__0x__", "__0x41__", "a__0x2f__b", "__0xzz__", "___0xa", "__0x110000__", "\u{e9}__0x"]
-        {
-            assert_eq!(unescape(key), key);
-        }
-        assert_eq!(unescape("___0xa__"), "_\n");
-    }
-
-    #[test]
     fn a_key_in_a_url_is_encoded_but_for_its_slashes() {
         assert_eq!(encode("a b/c+d~\u{e9}:@&=(1)"), "a%20b/c%2Bd~%C3%A9%3A%40%26%3D%281%29");
     }

@@ -43,16 +43,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_escape_of_ours_means_itself() {
-        for key in
-            ["__0x", "__0x__", "__0x9__", "__0x41__", "a__0x2f__b", "__0xzz__", "__0x110000__", "é__0x"]
-        {
-            assert_eq!(unescape(key), key);
-        }
-        assert_eq!(unescape("___0xa__"), "_\n");
-    }
-
-    #[test]
     fn a_name_is_one_segment() {
         assert_eq!(segment("a b/c+d%\u{e9}?#~"), "a%20b%2Fc%2Bd%25%C3%A9%3F%23~");
     }

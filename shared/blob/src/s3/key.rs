@@ -61,15 +61,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_escape_of_ours_means_itself() {
-        for key in ["__0x", "__0x__", "__0x41__", "a__0x2f__b", "__0xzz__", "___0xa", "__0x110000__", "é__0x"]
-        {
-            assert_eq!(unescape(key), key);
-        }
-        assert_eq!(unescape("___0xa__"), "_\n");
-    }
-
-    #[test]
     fn sources_and_listings_are_encoded() {
         assert_eq!(source("b", "a b/c+d%\u{e9}"), "b/a%20b/c%2Bd%25%C3%A9");
         assert_eq!(decode("a+b/c%2Bd%25%C3%A9").as_deref(), Some("a b/c+d%\u{e9}"));
