@@ -3,17 +3,13 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use autopgo_boot::{Config, Ports};
-use autopgo_conformance::wire::Request;
+use autopgo_conformance::lax::Lax;
 use autopgo_core::error::Kind;
 use autopgo_core::port::blobs::When;
 use autopgo_fakes::gcs::Fake;
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
 
 fn config(store: &str, emulator: Option<SocketAddr>) -> Config {
     Config {
@@ -25,50 +21,34 @@ fn config(store: &str, emulator: Option<SocketAddr>) -> Config {
     }
 }
 
-/// A store that takes every write, whatever its condition, and counts its requests.
-async fn lax() -> std::io::Result<(SocketAddr, Arc<AtomicUsize>)> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let requests = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&requests);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(answer(stream, Arc::clone(&counter)));
-        }
-    });
-    Ok((address, requests))
-}
-
-async fn answer(mut stream: TcpStream, requests: Arc<AtomicUsize>) -> std::io::Result<()> {
-    let Some(request) = Request::read(&mut stream).await? else { return Ok(()) };
-    let n = requests.fetch_add(1, Ordering::SeqCst) + 1;
-    let body = match request.method.as_str() {
-        "POST" => format!("{{\"bucket\": \"profiles\", \"generation\": \"{n}\"}}"),
+/// The JSON API as such a store speaks it.
+fn words(method: &str, before: usize) -> (String, String) {
+    let body = match method {
+        "POST" => format!("{{\"bucket\": \"profiles\", \"generation\": \"{}\"}}", before + 1),
         _ => "{}".to_owned(),
     };
-    let head =
-        format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
-    stream.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).await?;
-    stream.shutdown().await
+    ("content-type: application/json\r\n".to_owned(), body)
 }
 
 #[tokio::test]
 async fn a_worker_refuses_an_emulator_that_ignores_conditions() {
-    let (address, requests) = lax().await.expect("a store");
+    let store = Lax::start(words).await.expect("a store");
+    let address = store.address();
     let error = Ports::for_worker(&config("gs://profiles", Some(address))).await.err().expect("a lax store");
     assert_eq!(error.kind(), Kind::Invalid, "{}", error.chain());
     assert!(
         error.what().starts_with("the blob store: gs://profiles writes in spite of a condition"),
         "{error}"
     );
-    assert!(requests.load(Ordering::SeqCst) > 0);
+    assert!(store.requests() > 0);
 }
 
 #[tokio::test]
 async fn a_server_asks_nothing_of_a_store_at_its_start() {
-    let (address, requests) = lax().await.expect("a store");
+    let store = Lax::start(words).await.expect("a store");
+    let address = store.address();
     Ports::for_server(&config("gs://profiles", Some(address))).await.expect("opened");
-    assert_eq!(requests.load(Ordering::SeqCst), 0);
+    assert_eq!(store.requests(), 0);
 }
 
 const STORE: &str = "BOOT_TEST_STORE";
