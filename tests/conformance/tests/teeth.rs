@@ -316,6 +316,14 @@ impl Subscription for FaultyBus {
         Ok(batch)
     }
 
+    fn hold(&self) -> Option<Duration> {
+        Subscription::hold(&*self.buses[0])
+    }
+
+    async fn extend(&self, deliveries: &[Delivery]) -> Vec<Result<()>> {
+        Subscription::extend(&*self.buses[0], deliveries).await
+    }
+
     async fn ack(&self, delivery: &Delivery) -> Result<()> {
         match self.fault {
             BusFault::AcksNothing => Ok(()),
@@ -333,6 +341,10 @@ impl Subscription for FaultyBus {
             BusFault::LosesWhenNacked => self.buses[0].ack(delivery).await,
             _ => self.buses[0].nack(delivery).await,
         }
+    }
+
+    async fn close(&self) {
+        Subscription::close(&*self.buses[0]).await;
     }
 
     async fn check(&self) -> Result<()> {

@@ -3,8 +3,8 @@
 //! A message that comes back again and again is dropped in the end: the store has what it stands for, and the sweep
 //! finds it. Otherwise one application that cannot be merged would fill the bus for all.
 //!
-//! A message that is received and neither acked nor nacked in time comes back, and so does one whose consumer was
-//! dropped. One that is nacked comes back after a pause that grows with each try, so that a message which cannot be
+//! A message that is received and neither acked, nacked nor extended in time comes back, and so does one whose consumer
+//! was dropped. One that is nacked comes back after a pause that grows with each try, so that a message which cannot be
 //! handled now does not keep the process busy.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -49,8 +49,15 @@ struct Consumer {
 struct State {
     ready: VecDeque<Waiting>,
     /// Received and not settled, or nacked and pausing: each comes back at its time.
-    away: BTreeMap<u64, (Timestamp, Waiting)>,
+    away: BTreeMap<u64, Away>,
     deliveries: u64,
+}
+
+struct Away {
+    back: Timestamp,
+    /// Whether it was handed back: then it is nobody's while it pauses.
+    nacked: bool,
+    message: Waiting,
 }
 
 #[derive(Clone)]
@@ -79,10 +86,10 @@ impl MemoryBus {
         let now = self.clock.now();
         let mut state = self.state();
         let due: Vec<u64> =
-            state.away.iter().filter(|(_, (back, _))| *back <= now).map(|(id, _)| *id).collect();
+            state.away.iter().filter(|(_, away)| away.back <= now).map(|(id, _)| *id).collect();
         for id in due {
-            match state.away.remove(&id) {
-                Some((_, message)) if message.tries < TRIES => state.ready.push_back(message),
+            match state.away.remove(&id).map(|away| away.message) {
+                Some(message) if message.tries < TRIES => state.ready.push_back(message),
                 Some(_) => tracing::warn!(
                     tries = TRIES,
                     "a message could not be handled and is dropped; the sweep goes on trying"
@@ -98,8 +105,8 @@ impl MemoryBus {
                 state.deliveries += 1;
                 let id = state.deliveries;
                 let delivery = Delivery { body: message.body.clone(), receipt: id.to_string() };
-                let back = now.saturating_add(ack_deadline).unwrap_or(Timestamp::MAX);
-                state.away.insert(id, (back, Waiting { tries: message.tries + 1, ..message }));
+                let message = Waiting { tries: message.tries + 1, ..message };
+                state.away.insert(id, Away { back: later(now, ack_deadline), nacked: false, message });
                 delivery
             })
             .collect()
@@ -107,7 +114,7 @@ impl MemoryBus {
 
     /// When the next message comes back by itself.
     fn next_back(&self) -> Option<Timestamp> {
-        self.state().away.values().map(|(back, _)| *back).min()
+        self.state().away.values().map(|away| away.back).min()
     }
 }
 
@@ -168,22 +175,50 @@ impl MemoryBus {
         }
     }
 
+    fn extend(&self, deliveries: &[Delivery], ack_deadline: Duration) -> Vec<Result<()>> {
+        let back = later(self.clock.now(), ack_deadline);
+        let mut state = self.state();
+        let mut extend = |delivery: &Delivery| {
+            let id: Option<u64> = delivery.receipt.parse().ok();
+            let away = id.and_then(|id| state.away.get_mut(&id)).filter(|away| !away.nacked);
+            let Some(away) = away else {
+                return Err(Error::new(Kind::NotFound, "the message was settled, or given to somebody else"));
+            };
+            away.back = back;
+            Ok(())
+        };
+        deliveries.iter().map(&mut extend).collect()
+    }
+
     fn nack(&self, delivery: &Delivery) {
         if let Ok(id) = delivery.receipt.parse::<u64>()
-            && let Some((back, message)) = self.state().away.get_mut(&id)
+            && let Some(away) = self.state().away.get_mut(&id)
         {
-            let pause = FIRST_PAUSE.saturating_mul(1 << message.tries.min(16)).min(LONGEST_PAUSE);
-            *back = self.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
+            let pause = FIRST_PAUSE.saturating_mul(1 << away.message.tries.min(16)).min(LONGEST_PAUSE);
+            away.back = later(self.clock.now(), pause);
+            away.nacked = true;
         }
         // Whoever sleeps until another time must look again.
         self.arrived.notify_waiters();
     }
 }
 
+fn later(now: Timestamp, by: Duration) -> Timestamp {
+    now.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
 #[async_trait]
 impl Subscription for MemoryBus {
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
         Ok(self.receive(max, self.ack_deadline).await)
+    }
+
+    fn hold(&self) -> Option<Duration> {
+        Some(self.ack_deadline)
+    }
+
+    async fn extend(&self, deliveries: &[Delivery]) -> Vec<Result<()>> {
+        self.extend(deliveries, self.ack_deadline)
     }
 
     async fn ack(&self, delivery: &Delivery) -> Result<()> {
@@ -196,6 +231,9 @@ impl Subscription for MemoryBus {
         Ok(())
     }
 
+    /// Nothing is fetched ahead, and there is no group: there is nothing to hand back, and the others go on.
+    async fn close(&self) {}
+
     async fn check(&self) -> Result<()> {
         Ok(())
     }
@@ -207,6 +245,14 @@ impl Subscription for Consumer {
         Ok(self.bus.receive(max, self.ack_deadline).await)
     }
 
+    fn hold(&self) -> Option<Duration> {
+        Some(self.ack_deadline)
+    }
+
+    async fn extend(&self, deliveries: &[Delivery]) -> Vec<Result<()>> {
+        self.bus.extend(deliveries, self.ack_deadline)
+    }
+
     async fn ack(&self, delivery: &Delivery) -> Result<()> {
         self.bus.ack(delivery);
         Ok(())
@@ -216,6 +262,9 @@ impl Subscription for Consumer {
         self.bus.nack(delivery);
         Ok(())
     }
+
+    /// Nothing is fetched ahead, and there is no group: there is nothing to hand back, and the others go on.
+    async fn close(&self) {}
 
     async fn check(&self) -> Result<()> {
         Ok(())

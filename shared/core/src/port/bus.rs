@@ -3,6 +3,8 @@
 //! Delivery is at least once, in any order, to one of the consumers of a subscription; a bus that can do less says so
 //! in its adapter. The store is the truth and the bus is a hint: what it loses, the sweep finds.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -44,11 +46,25 @@ pub trait Subscription: Send + Sync {
     /// received by then is redelivered.
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>>;
 
-    /// The message is done. A second ack, or one that comes too late, is no error.
+    /// How long a delivery stays ours without a sign of life: an ack deadline, a visibility timeout, a lock. After it
+    /// the message is redelivered. `None`: it never runs out.
+    fn hold(&self) -> Option<Duration>;
+
+    /// Asks for another [`hold`](Self::hold), counted from now, for each of these deliveries, and says in their order
+    /// what came of it. `NotFound`: it is not ours any more, and asking again is no use. Where nothing runs out there
+    /// is nothing to ask for, and it is `Ok`.
+    async fn extend(&self, deliveries: &[Delivery]) -> Vec<Result<()>>;
+
+    /// The message is done, and the bus has confirmed it. A second ack, or one that comes too late, is no error.
     async fn ack(&self, delivery: &Delivery) -> Result<()>;
 
     /// The message is handed back for redelivery, soon. On a bus that cannot, it comes back when its lock runs out.
     async fn nack(&self, delivery: &Delivery) -> Result<()>;
+
+    /// The end of consumption: what was fetched and not given out yet is handed back, and the group is left, so that
+    /// others have it at once and not only when a hold runs out. What was given out is settled before; nothing is
+    /// received after. Closing twice is harmless. What goes wrong here is logged: nobody could do better.
+    async fn close(&self);
 
     /// Whether the bus answers.
     async fn check(&self) -> Result<()>;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use autopgo_core::error::Kind;
+use autopgo_core::error::{Error, Kind};
 use autopgo_core::memory::bus::{ACK_DEADLINE, CAPACITY, TRIES};
 use autopgo_core::port::bus::{Message, Subscription, Topic};
 use bytes::Bytes;
@@ -97,4 +97,36 @@ fn a_message_that_is_handed_back_comes_after_growing_pauses() {
     let seconds = |times: &[u64]| times.iter().map(|time| Duration::from_millis(*time)).collect::<Vec<_>>();
     let expected = [0, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000, 30_000];
     assert_eq!(pauses, seconds(&expected));
+}
+
+#[test]
+fn what_is_extended_stays_away_and_what_is_lost_says_so() {
+    let house = House::new();
+    let third = ACK_DEADLINE / 3;
+    assert_eq!(house.bus.hold(), Some(ACK_DEADLINE));
+    house.clock.run(house.bus.publish(message("m"))).0.expect("room");
+    let first = house.clock.run(house.receive()).0;
+    for _ in 0..10 {
+        house.clock.turn(2 * third);
+        let extended = house.clock.run(house.bus.extend(&first)).0;
+        assert!(extended.iter().all(Result::is_ok), "{extended:?}");
+        assert!(house.clock.run(house.receive()).0.is_empty());
+    }
+    // As long as nobody else has it, it is never too late.
+    house.clock.turn(2 * ACK_DEADLINE);
+    assert!(house.clock.run(house.bus.extend(&first)).0[0].is_ok());
+    house.clock.turn(ACK_DEADLINE);
+    let second = house.clock.run(house.receive()).0;
+    assert_eq!(second.len(), 1);
+    let both = [first, second].concat();
+    let of = |result: &Result<(), Error>| result.as_ref().map(|()| ()).map_err(Error::kind);
+    let extended = house.clock.run(house.bus.extend(&both)).0;
+    assert_eq!(extended.iter().map(of).collect::<Vec<_>>(), [Err(Kind::NotFound), Ok(())]);
+
+    // One that was handed back comes back at its own time.
+    house.clock.run(house.bus.nack(&both[1])).0.expect("nacked");
+    assert_eq!(of(&house.clock.run(house.bus.extend(&both[1..])).0[0]), Err(Kind::NotFound));
+    let third = house.clock.run(house.bus.receive(1)).0.expect("received");
+    house.clock.run(house.bus.ack(&third[0])).0.expect("acked");
+    assert_eq!(of(&house.clock.run(house.bus.extend(&third)).0[0]), Err(Kind::NotFound));
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use autopgo_core::clock::Clock;
@@ -100,6 +101,14 @@ impl Subscription for Moody {
         Subscription::receive(&self.memory, max).await
     }
 
+    fn hold(&self) -> Option<Duration> {
+        Subscription::hold(&self.memory)
+    }
+
+    async fn extend(&self, deliveries: &[Delivery]) -> Vec<Result<()>> {
+        Subscription::extend(&self.memory, deliveries).await
+    }
+
     async fn ack(&self, delivery: &Delivery) -> Result<()> {
         self.note(delivery, true);
         Subscription::ack(&self.memory, delivery).await
@@ -108,6 +117,10 @@ impl Subscription for Moody {
     async fn nack(&self, delivery: &Delivery) -> Result<()> {
         self.note(delivery, false);
         Subscription::nack(&self.memory, delivery).await
+    }
+
+    async fn close(&self) {
+        Subscription::close(&self.memory).await;
     }
 
     async fn check(&self) -> Result<()> {
