@@ -15,9 +15,6 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, PRUNE};
 use crate::ports::Ports;
 
-/// How long the work in hand may take after a stop was asked for. What is not done then is delivered again.
-const DRAIN: Duration = Duration::from_secs(15);
-
 /// The prune rules of the configuration.
 ///
 /// # Errors
@@ -64,19 +61,19 @@ impl Work {
         Ok(Self { worker, subscription, sweep_every, sweep_after })
     }
 
-    /// Pulls and sweeps until `stop`, then finishes what is in hand, for a while.
+    /// Pulls and sweeps until `stop`, then finishes what is in hand, for as long as the limit `drain` allows.
     pub async fn run(self, stop: CancellationToken) {
-        let both = async {
-            tokio::join!(pull(&self.worker, &*self.subscription, stop.clone()), self.sweep(&stop));
-        };
         let overdue = async {
             stop.cancelled().await;
-            tokio::time::sleep(DRAIN).await;
+            tokio::time::sleep(self.worker.host().limits.drain).await;
         };
-        tokio::select! {
-            () = both => {}
-            () = overdue => tracing::warn!("work was left undone; it will be delivered again"),
-        }
+        let sweeping = async {
+            tokio::select! {
+                () = self.sweep(&stop) => {}
+                () = overdue => tracing::warn!("a sweep was left undone; the next one goes on"),
+            }
+        };
+        tokio::join!(pull(&self.worker, &*self.subscription, stop.clone()), sweeping);
     }
 
     /// Sweeps at once, for what an earlier process left, and then at the interval.

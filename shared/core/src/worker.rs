@@ -11,16 +11,18 @@ mod outcome;
 mod pull;
 mod settle;
 mod sweep;
+mod turns;
 
 pub use outcome::Outcome;
 pub use pull::pull;
 pub use sweep::Swept;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -29,7 +31,7 @@ use crate::host::Host;
 use crate::key::Id;
 use crate::rules::Rules;
 
-/// How many applications are merged side by side: each holds its base in memory.
+/// How many applications are merged side by side in one process: each holds its base in memory.
 const APPS_AT_ONCE: usize = 8;
 
 /// How the worker writes base profiles.
@@ -48,12 +50,14 @@ pub struct Worker {
     options: Options,
     known: sweep::Known,
     squeezed: Seen,
+    turns: turns::Turns,
 }
 
 impl Worker {
     /// A worker over `host`.
     pub fn new(host: Host, options: Options) -> Self {
-        Self { host, options, known: sweep::Known::default(), squeezed: Seen::default() }
+        let (known, squeezed, turns) = Default::default();
+        Self { host, options, known, squeezed, turns }
     }
 
     /// What it stands on.
@@ -64,6 +68,20 @@ impl Worker {
     /// Handles a batch of messages, given by their bodies, and says for each whether it is done or to be handed back.
     /// The messages of one application become one merge; applications go side by side.
     pub async fn handle(&self, batch: &[Bytes]) -> Vec<Outcome> {
+        // Every message is handled, so that none of these stays.
+        let mut outcomes: Vec<Outcome> = batch.iter().map(|_| Outcome::Done).collect();
+        let mut handled = pin!(self.handled(batch));
+        while let Some(some) = handled.next().await {
+            for (index, outcome) in some {
+                outcomes[index] = outcome;
+            }
+        }
+        outcomes
+    }
+
+    /// The same, application by application as each is done: the messages by their place in the batch.
+    fn handled(&self, batch: &[Bytes]) -> impl Stream<Item = Vec<(usize, Outcome)>> + Send {
+        let mut nothing_of_ours = Vec::new();
         let mut apps: BTreeMap<App, Vec<(usize, Envelope)>> = BTreeMap::new();
         for (index, body) in batch.iter().enumerate() {
             match Envelope::decode(body) {
@@ -73,24 +91,22 @@ impl Worker {
                 Ok(Decoded::Unknown { kind }) => {
                     metrics::counter!("autopgo_messages_total", "outcome" => "unknown").increment(1);
                     tracing::debug!(event = kind, "a message of an unknown type was ignored");
+                    nothing_of_ours.push((index, Outcome::Done));
                 }
                 Err(error) => {
                     metrics::counter!("autopgo_messages_total", "outcome" => "dropped").increment(1);
                     tracing::warn!(error = error.chain(), size_bytes = body.len(), "a message was dropped");
+                    nothing_of_ours.push((index, Outcome::Done));
                 }
             }
         }
-        // What is not listed below is done: it is nothing of ours.
-        let mut outcomes: Vec<Outcome> = batch.iter().map(|_| Outcome::Done).collect();
-        let mut handled = stream::iter(apps)
-            .map(|(app, messages)| self.handle_app(app, messages))
+        let of_ours = stream::iter(apps)
+            .map(move |(app, messages)| async move {
+                let results = self.handle_app(app, messages).await;
+                results.into_iter().map(|(index, result)| (index, Outcome::of(result))).collect()
+            })
             .buffer_unordered(APPS_AT_ONCE);
-        while let Some(results) = handled.next().await {
-            for (index, result) in results {
-                outcomes[index] = Outcome::of(result);
-            }
-        }
-        outcomes
+        stream::iter([nothing_of_ours]).chain(of_ours)
     }
 
     /// The messages of one application. Deletions come first: what they erase need not be merged.

@@ -99,13 +99,14 @@ fn every_promise_holds() {
 
 #[test]
 fn every_promise_holds_where_it_is_narrow() {
-    let plans: [(&str, Focus, u64); 9] = [
+    let plans: [(&str, Focus, u64); 10] = [
         ("two_workers_hours_apart", focus::two_workers_hours_apart, 1000),
         ("uploads_hours_apart", focus::uploads_hours_apart, 1000),
         ("two_deletions_one_mark", focus::two_deletions_one_mark, 1000),
         ("deletion_races_the_first_merge", focus::deletion_races_the_first_merge, 1000),
         ("set_aside_and_deleted", focus::set_aside_and_deleted, 3000),
         ("idle_and_mixed", focus::idle_and_mixed, 1000),
+        ("mixed_by_several", focus::mixed_by_several, 1000),
         ("completed_twice", focus::completed_twice, 1000),
         ("completed_and_deleted", focus::completed_and_deleted, 1000),
         ("tickets_hours_apart", focus::tickets_hours_apart, 1000),
@@ -192,7 +193,8 @@ fn listing_before_the_base_read() {
 
 #[test]
 fn set_aside_before_the_write() {
-    breaks(Wrong::Both, 1000, without(Mutant::RejectBeforeWrite));
+    let setting = without(Mutant::RejectBeforeWrite);
+    breaks(Wrong::Both, 1000, Setting { focus: Some(focus::mixed_by_several), ..setting });
 }
 
 #[test]

@@ -81,6 +81,7 @@ impl Worker {
     /// When the store or the base does not let any of it be merged: the messages are to be handed back. What was
     /// written stays, and the next try finds it.
     pub(super) async fn merge(&self, app: &App, ids: BTreeSet<Id>) -> Result<Merged> {
+        let _turn = self.turns.of(app).await;
         let mut all = Merged::default();
         let mut waiting = ids;
         while !waiting.is_empty() {

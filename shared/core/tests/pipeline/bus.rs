@@ -119,7 +119,7 @@ fn what_is_extended_stays_away_and_what_is_lost_says_so() {
     let second = house.clock.run(house.receive()).0;
     assert_eq!(second.len(), 1);
     let both = [first, second].concat();
-    let of = |result: &Result<(), Error>| result.as_ref().map(|()| ()).map_err(Error::kind);
+    let of = |result: &Result<(), Error>| result.as_ref().copied().map_err(Error::kind);
     let extended = house.clock.run(house.bus.extend(&both)).0;
     assert_eq!(extended.iter().map(of).collect::<Vec<_>>(), [Err(Kind::NotFound), Ok(())]);
 

@@ -1,4 +1,10 @@
-//! The loop of hosts that poll a bus: it ends at once but leaves nothing half done, and does not spin while nothing works.
+//! The loop of hosts that poll a bus: it ends at once but leaves nothing half done, and does not spin while nothing
+//! works. What several batches at once are like is in `pull/hands.rs`, how long they are held in `pull/hold.rs`, and the
+//! end in `pull/end.rs`.
+
+mod end;
+mod hands;
+mod hold;
 
 use std::time::Duration;
 
@@ -45,6 +51,16 @@ fn pauses(house: &House) -> Vec<Duration> {
     house.bus.received().windows(2).map(|pair| since(pair[0], pair[1])).collect()
 }
 
+/// A house whose worker takes batches of this size, one after the other.
+fn one_by_one(merge_batch: usize) -> House {
+    several(1, merge_batch)
+}
+
+/// One whose worker has so many batches of this size in hand.
+fn several(worker_batches: usize, merge_batch: usize) -> House {
+    House::limited(Limits { worker_batches, merge_batch, ..Limits::default() })
+}
+
 const SECOND: Duration = Duration::from_secs(1);
 const LEAST: Duration = Duration::from_millis(200);
 const FIRST: Duration = Duration::from_millis(400);
@@ -66,7 +82,7 @@ fn it_ends_at_once_while_it_waits_to_try_again() {
 
 #[test]
 fn it_finishes_the_batch_in_hand_and_takes_no_other() {
-    let (house, app) = (House::limited(Limits { merge_batch: 2, ..Limits::default() }), app("hello"));
+    let (house, app) = (one_by_one(2), app("hello"));
     let ids = house.clock.run(house.upload_many(&app, 5)).0;
     let stop = CancellationToken::new();
     let stopped = stop.clone();
@@ -136,7 +152,7 @@ fn it_asks_a_dead_bus_again_after_growing_pauses() {
 
 #[test]
 fn it_does_not_spin_when_whole_batches_are_handed_back() {
-    let (house, app) = (House::limited(Limits { merge_batch: 1, ..Limits::default() }), app("hello"));
+    let (house, app) = (one_by_one(1), app("hello"));
     house.clock.run(house.upload_many(&app, 50));
     house.blobs.fail(Op::Read, "default.pgo", 12, Kind::Denied);
     pull_for(&house, 600 * SECOND);

@@ -141,6 +141,17 @@ pub(crate) fn idle_and_mixed(plan: &mut Plan) {
     };
 }
 
+/// Uploads of two kinds, and several workers that each may make the base one of either: one process has one merge of an
+/// application at a time, so that it takes more than one to lose a race.
+pub(crate) fn mixed_by_several(plan: &mut Plan) {
+    idle_and_mixed(plan);
+    plan.apps = 1;
+    plan.workers = 3;
+    plan.consumers = 1;
+    plan.idle = 0;
+    plan.faults = Faults { duplicate: 100, ..Faults::default() };
+}
+
 /// Tickets that are completed again and again while what they were for is merged, settled and set aside.
 pub(crate) fn completed_twice(plan: &mut Plan) {
     *plan = Plan {

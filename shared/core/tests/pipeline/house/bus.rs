@@ -1,6 +1,6 @@
 //! A bus in memory that can be dead at either end, and keeps a record of what was asked of it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,6 +19,14 @@ pub(crate) enum Mood {
     Hangs,
 }
 
+/// How asking for more time goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extending {
+    Works,
+    Fails(Kind),
+    Hangs,
+}
+
 /// A bus with a mood.
 pub(crate) struct Moody {
     memory: MemoryBus,
@@ -27,7 +35,12 @@ pub(crate) struct Moody {
     deaf: AtomicUsize,
     published: AtomicUsize,
     received: Mutex<Vec<Timestamp>>,
+    extending: Mutex<Extending>,
+    extended: Mutex<Vec<(Timestamp, usize)>>,
     settled: Mutex<Vec<(Delivery, bool)>>,
+    last_settled: Mutex<Option<Timestamp>>,
+    stuck: AtomicBool,
+    closed: Mutex<Vec<Timestamp>>,
 }
 
 impl Moody {
@@ -39,7 +52,12 @@ impl Moody {
             deaf: AtomicUsize::new(0),
             published: AtomicUsize::new(0),
             received: Mutex::default(),
+            extending: Mutex::new(Extending::Works),
+            extended: Mutex::default(),
             settled: Mutex::default(),
+            last_settled: Mutex::default(),
+            stuck: AtomicBool::new(false),
+            closed: Mutex::default(),
         }
     }
 
@@ -68,7 +86,33 @@ impl Moody {
         self.settled.lock().expect("no panic").clone()
     }
 
+    /// How asking for more time goes from now on.
+    pub(crate) fn extending(&self, how: Extending) {
+        *self.extending.lock().expect("no panic") = how;
+    }
+
+    /// When more time was asked for, and for how many messages.
+    pub(crate) fn extended(&self) -> Vec<(Timestamp, usize)> {
+        self.extended.lock().expect("no panic").clone()
+    }
+
+    /// When the last message was settled.
+    pub(crate) fn last_settled(&self) -> Option<Timestamp> {
+        *self.last_settled.lock().expect("no panic")
+    }
+
+    /// From now on closing has no end.
+    pub(crate) fn never_close(&self) {
+        self.stuck.store(true, Ordering::Relaxed);
+    }
+
+    /// When it was closed.
+    pub(crate) fn closed(&self) -> Vec<Timestamp> {
+        self.closed.lock().expect("no panic").clone()
+    }
+
     fn note(&self, delivery: &Delivery, done: bool) {
+        *self.last_settled.lock().expect("no panic") = Some(self.clock.now());
         self.settled.lock().expect("no panic").push((delivery.clone(), done));
     }
 }
@@ -106,7 +150,15 @@ impl Subscription for Moody {
     }
 
     async fn extend(&self, deliveries: &[Delivery]) -> Vec<Result<()>> {
-        Subscription::extend(&self.memory, deliveries).await
+        self.extended.lock().expect("no panic").push((self.clock.now(), deliveries.len()));
+        let how = *self.extending.lock().expect("no panic");
+        match how {
+            Extending::Works => Subscription::extend(&self.memory, deliveries).await,
+            Extending::Fails(kind) => {
+                deliveries.iter().map(|_| Err(Error::new(kind, "the bus says no"))).collect()
+            }
+            Extending::Hangs => std::future::pending().await,
+        }
     }
 
     async fn ack(&self, delivery: &Delivery) -> Result<()> {
@@ -120,6 +172,10 @@ impl Subscription for Moody {
     }
 
     async fn close(&self) {
+        self.closed.lock().expect("no panic").push(self.clock.now());
+        if self.stuck.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         Subscription::close(&self.memory).await;
     }
 

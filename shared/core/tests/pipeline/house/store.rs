@@ -32,6 +32,7 @@ pub(crate) struct Scripted {
     signs: AtomicBool,
     memory: MemoryBlobs,
     script: Mutex<Vec<Line>>,
+    slow: Mutex<Vec<(Op, String, Duration)>>,
     calls: Mutex<Vec<Call>>,
     versions: Mutex<BTreeMap<String, Vec<Version>>>,
 }
@@ -64,6 +65,7 @@ impl Scripted {
             clock,
             signs: AtomicBool::new(true),
             script: Mutex::default(),
+            slow: Mutex::default(),
             calls: Mutex::default(),
             versions: Mutex::default(),
         }
@@ -90,6 +92,21 @@ impl Scripted {
         self.add(op, part, times, Then::Do(Arc::new(act)));
     }
 
+    /// From now on every read or write with `part` in its key takes this long before it begins.
+    pub(crate) fn slow_down(&self, op: Op, part: &str, by: Duration) {
+        lock(&self.slow).push((op, part.to_owned(), by));
+    }
+
+    async fn linger(&self, op: Op, key: &str) {
+        let by = {
+            let slow = lock(&self.slow);
+            slow.iter().find(|(slow, part, _)| *slow == op && key.contains(part)).map(|(.., by)| *by)
+        };
+        if let Some(by) = by {
+            self.clock.sleep(by).await;
+        }
+    }
+
     fn add(&self, op: Op, part: &str, times: usize, then: Then) {
         lock(&self.script).push(Line { op, part: part.to_owned(), times, then });
     }
@@ -105,9 +122,10 @@ impl Scripted {
         self.signs.load(Ordering::Relaxed).then_some(signed)
     }
 
-    /// From now on nothing fails.
+    /// From now on nothing fails or is slow.
     pub(crate) fn heal(&self) {
         lock(&self.script).clear();
+        lock(&self.slow).clear();
     }
 
     /// How many calls there were of `op` with `part` in their key, since the record was last cleared.
@@ -173,6 +191,7 @@ impl Scripted {
 #[async_trait]
 impl Blobs for Scripted {
     async fn read(&self, key: &str, limit: u64) -> Result<Option<Object>> {
+        self.linger(Op::Read, key).await;
         self.enter(Op::Read, key, 0)?;
         let object = self.memory.read(key, limit).await?;
         if let (Some(object), Some(call)) = (&object, lock(&self.calls).last_mut()) {
@@ -188,6 +207,7 @@ impl Blobs for Scripted {
     }
 
     async fn write(&self, key: &str, bytes: Bytes, when: When) -> Result<Version> {
+        self.linger(Op::Write, key).await;
         let lost = self.enter(Op::Write, key, bytes.len())?;
         let when = match when {
             When::Is(version) => When::Is(self.meant(key, &version)),
