@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use autopgo_conformance::bus::{Facts, Harness, Missing};
+use autopgo_conformance::bus::{Broker, Facts, Harness, Missing};
 use autopgo_conformance::{Gap, bus_laws};
 use autopgo_core::clock::System;
 use autopgo_core::error::{Error, Kind, Result};
@@ -36,6 +36,10 @@ impl Harness for Memory {
 
     async fn missing(&self) -> Result<(Missing, String)> {
         Err(Error::new(Kind::Invalid, "a bus in memory is made by asking for it"))
+    }
+
+    fn broker(&self) -> Option<&dyn Broker> {
+        None
     }
 
     fn facts(&self) -> Facts {

@@ -2,7 +2,10 @@
 
 mod crowds;
 mod delivery;
+mod ending;
+mod holding;
 mod redelivery;
+mod restart;
 mod settling;
 
 use std::collections::BTreeSet;
@@ -29,6 +32,15 @@ pub trait Harness: Send + Sync {
     /// A topic or subscription that is not there, and the name that the error must hold.
     async fn missing(&self) -> Result<(Missing, String)>;
 
+    /// What stops and starts the broker behind this harness; `None` where there is none but this process.
+    fn broker(&self) -> Option<&dyn Broker>;
+
+    /// Why the bus cannot be had on this machine, if so: then no law is tried. Whoever says so has said it aloud (see
+    /// [`crate::skip`]).
+    fn lacking(&self) -> Option<String> {
+        None
+    }
+
     /// What this bus promises beyond the contract, and in which times.
     fn facts(&self) -> Facts;
 
@@ -41,6 +53,16 @@ pub trait Harness: Send + Sync {
     fn patience(&self) -> Duration {
         Duration::from_secs(120)
     }
+}
+
+/// A broker that can be stopped and started, of one harness alone.
+#[async_trait]
+pub trait Broker: Send + Sync {
+    /// Stops it, as an operator does who wants it back, and returns when it is gone.
+    async fn stop(&self) -> Result<()>;
+
+    /// Starts it where it was, with what it had, and returns when it answers.
+    async fn start(&self) -> Result<()>;
 }
 
 /// An end of a bus that is not there.
@@ -56,7 +78,7 @@ pub enum Missing {
 pub struct Facts {
     /// Messages of one key arrive in the order in which they were published, as long as each is acked.
     pub ordered_by_key: bool,
-    /// A message that is neither acked nor nacked comes back after this.
+    /// A message that is neither acked, nacked nor extended comes back after this.
     pub ack_deadline: Duration,
     /// How many messages "many" are: 10,000 where the bus can take them fast.
     pub many: usize,
@@ -103,11 +125,18 @@ laws! { $
     redelivery:
         a_nacked_message_comes_back a_message_comes_back_after_a_lost_ack a_dropped_consumer_loses_nothing
         a_message_comes_back_to_whoever_still_waits a_dropped_receive_loses_nothing poison_blocks_nothing;
+    holding:
+        long_work_is_held what_is_held_no_more_comes_back holding_what_is_settled_is_harmless;
+    ending: a_closed_consumer_leaves_the_rest_to_others a_killed_consumer_loses_nothing;
+    restart: a_broker_that_restarts_is_found_again what_a_broker_has_outlives_its_restart;
     crowds: consumers_share_the_work many_messages_all_arrive;
 }
 
 /// Tries the law of this name on `harness`, and judges by its gaps.
 pub async fn prove(law: &str, harness: &dyn Harness) -> Verdict {
+    if harness.lacking().is_some() {
+        return Ok(());
+    }
     crate::verdict::prove(law, LAWS, harness.gaps(), harness.patience(), run(law, harness)).await
 }
 

@@ -1,8 +1,9 @@
 //! Laws are tests of other crates' code, so here is the test of the laws: stores and buses, each with one fault, and
 //! the laws that must find it.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -262,6 +263,16 @@ enum BusFault {
     LateAckFails,
     LosesEvery50th,
     TakesOnCheck,
+    ExtendsNothing,
+    ExtendsForEver,
+    OneAnswerToAll,
+    ExtendingBringsBack,
+    KeepsWhatItFetched,
+    ReceivesWhenClosed,
+    StaysDeaf,
+    HealthyForEver,
+    PublishesToNobody,
+    ForgetsWhenItRestarts,
 }
 
 struct FaultyBus {
@@ -269,6 +280,50 @@ struct FaultyBus {
     /// Where this end publishes, and the first of them is where it receives.
     buses: Vec<Arc<MemoryBus>>,
     published: AtomicU64,
+    closed: AtomicBool,
+    /// Fetched ahead.
+    ahead: tokio::sync::Mutex<VecDeque<Delivery>>,
+    broker: Arc<MemoryBroker>,
+}
+
+/// A broker whose bus is in memory: while it is stopped, no end of it works.
+#[derive(Default)]
+struct MemoryBroker {
+    stopped: AtomicBool,
+    starts: AtomicU64,
+    /// What is forgotten, if it forgets.
+    forgets: Mutex<Option<Arc<MemoryBus>>>,
+}
+
+impl MemoryBroker {
+    fn reached(&self) -> Result<()> {
+        match self.stopped.load(Ordering::Relaxed) {
+            true => Err(Error::new(Kind::Unavailable, "the broker is stopped")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl bus::Broker for MemoryBroker {
+    async fn stop(&self) -> Result<()> {
+        self.stopped.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn start(&self) -> Result<()> {
+        let forgets = self.forgets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(bus) = forgets {
+            while let Ok(batch) = tokio::time::timeout(Duration::from_millis(1), bus.receive(100)).await {
+                for delivery in batch? {
+                    bus.ack(&delivery).await?;
+                }
+            }
+        }
+        self.starts.fetch_add(1, Ordering::Relaxed);
+        self.stopped.store(false, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 const ACK_DEADLINE: Duration = Duration::from_millis(300);
@@ -276,6 +331,10 @@ const ACK_DEADLINE: Duration = Duration::from_millis(300);
 #[async_trait]
 impl Topic for FaultyBus {
     async fn publish(&self, message: Message) -> Result<()> {
+        match (self.broker.reached(), self.fault) {
+            (Err(_), BusFault::PublishesToNobody) => return Ok(()),
+            (reached, _) => reached?,
+        }
         let n = self.published.fetch_add(1, Ordering::Relaxed) + 1;
         if self.fault == BusFault::LosesEvery50th && n.is_multiple_of(50) {
             return Ok(());
@@ -291,13 +350,31 @@ impl Topic for FaultyBus {
     }
 
     async fn check(&self) -> Result<()> {
-        Ok(())
+        self.broker.reached()
     }
 }
 
 #[async_trait]
 impl Subscription for FaultyBus {
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
+        self.broker.reached()?;
+        if self.closed.load(Ordering::Relaxed) && self.fault != BusFault::ReceivesWhenClosed {
+            return Err(Error::new(Kind::Unavailable, "closed"));
+        }
+        match self.fault {
+            BusFault::StaysDeaf if self.broker.starts.load(Ordering::Relaxed) > 0 => {
+                return std::future::pending().await;
+            }
+            BusFault::KeepsWhatItFetched => {
+                let mut ahead = self.ahead.lock().await;
+                if ahead.is_empty() {
+                    ahead.extend(self.buses[0].receive(10).await?);
+                }
+                let count = max.min(ahead.len());
+                return Ok(ahead.drain(..count).collect());
+            }
+            _ => {}
+        }
         let max = if self.fault == BusFault::IgnoresMax { max + 10 } else { max };
         if self.fault == BusFault::EmptyBatches {
             let soon = tokio::time::timeout(Duration::from_millis(5), self.buses[0].receive(max)).await;
@@ -321,7 +398,34 @@ impl Subscription for FaultyBus {
     }
 
     async fn extend(&self, deliveries: &[Delivery]) -> Vec<Result<()>> {
-        Subscription::extend(&*self.buses[0], deliveries).await
+        match self.fault {
+            BusFault::ExtendsNothing => deliveries.iter().map(|_| Ok(())).collect(),
+            BusFault::OneAnswerToAll => {
+                Subscription::extend(&*self.buses[0], deliveries).await.into_iter().take(1).collect()
+            }
+            BusFault::ExtendsForEver => {
+                let (bus, deliveries) = (Arc::clone(&self.buses[0]), deliveries.to_vec());
+                let extended = Subscription::extend(&*bus, &deliveries).await;
+                tokio::spawn(async move {
+                    for _ in 0..50 {
+                        tokio::time::sleep(ACK_DEADLINE / 4).await;
+                        Subscription::extend(&*bus, &deliveries).await;
+                    }
+                });
+                extended
+            }
+            BusFault::ExtendingBringsBack => {
+                let extended = Subscription::extend(&*self.buses[0], deliveries).await;
+                for (delivery, extended) in deliveries.iter().zip(&extended) {
+                    if extended.is_err() {
+                        let message = Message { body: delivery.body.clone(), key: String::new() };
+                        let _ = self.buses[0].publish(message).await;
+                    }
+                }
+                extended
+            }
+            _ => Subscription::extend(&*self.buses[0], deliveries).await,
+        }
     }
 
     async fn ack(&self, delivery: &Delivery) -> Result<()> {
@@ -344,10 +448,14 @@ impl Subscription for FaultyBus {
     }
 
     async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
         Subscription::close(&*self.buses[0]).await;
     }
 
     async fn check(&self) -> Result<()> {
+        if self.fault != BusFault::HealthyForEver {
+            self.broker.reached()?;
+        }
         if self.fault == BusFault::TakesOnCheck {
             let soon = tokio::time::timeout(Duration::from_millis(5), self.buses[0].receive(1)).await;
             for delivery in soon.unwrap_or(Ok(Vec::new()))? {
@@ -363,6 +471,7 @@ struct BusHarness {
     fault: BusFault,
     bus: Arc<MemoryBus>,
     others: Mutex<Vec<Arc<MemoryBus>>>,
+    broker: Arc<MemoryBroker>,
 }
 
 fn memory() -> Arc<MemoryBus> {
@@ -371,11 +480,22 @@ fn memory() -> Arc<MemoryBus> {
 
 impl BusHarness {
     fn new(fault: BusFault) -> Self {
-        Self { fault, bus: memory(), others: Mutex::default() }
+        let (bus, broker) = (memory(), Arc::new(MemoryBroker::default()));
+        if fault == BusFault::ForgetsWhenItRestarts {
+            *broker.forgets.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&bus));
+        }
+        Self { fault, bus, others: Mutex::default(), broker }
     }
 
     fn end(&self, buses: Vec<Arc<MemoryBus>>) -> Arc<FaultyBus> {
-        Arc::new(FaultyBus { fault: self.fault, buses, published: AtomicU64::new(0) })
+        Arc::new(FaultyBus {
+            fault: self.fault,
+            buses,
+            published: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            ahead: tokio::sync::Mutex::default(),
+            broker: Arc::clone(&self.broker),
+        })
     }
 }
 
@@ -400,6 +520,10 @@ impl bus::Harness for BusHarness {
 
     async fn missing(&self) -> Result<(bus::Missing, String)> {
         Ok((bus::Missing::Topic(self.topic().await?), "nowhere".to_owned()))
+    }
+
+    fn broker(&self) -> Option<&dyn bus::Broker> {
+        Some(&*self.broker)
     }
 
     fn facts(&self) -> bus::Facts {
@@ -437,6 +561,17 @@ async fn every_fault_of_a_bus_is_found() {
         (BusFault::LateAckFails, "settling_twice_is_harmless"),
         (BusFault::LosesEvery50th, "many_messages_all_arrive"),
         (BusFault::TakesOnCheck, "check_answers"),
+        (BusFault::ExtendsNothing, "long_work_is_held"),
+        (BusFault::OneAnswerToAll, "long_work_is_held"),
+        (BusFault::ExtendsForEver, "what_is_held_no_more_comes_back"),
+        (BusFault::ExtendingBringsBack, "holding_what_is_settled_is_harmless"),
+        (BusFault::KeepsWhatItFetched, "a_closed_consumer_leaves_the_rest_to_others"),
+        (BusFault::ReceivesWhenClosed, "a_closed_consumer_leaves_the_rest_to_others"),
+        (BusFault::LosesWhenUnsettled, "a_killed_consumer_loses_nothing"),
+        (BusFault::StaysDeaf, "a_broker_that_restarts_is_found_again"),
+        (BusFault::HealthyForEver, "a_broker_that_restarts_is_found_again"),
+        (BusFault::PublishesToNobody, "a_broker_that_restarts_is_found_again"),
+        (BusFault::ForgetsWhenItRestarts, "what_a_broker_has_outlives_its_restart"),
     ];
     join_all(cases.map(|(fault, found_by)| async move {
         assert!(bus_breaks(fault, found_by).await, "{fault:?} passes {found_by}");

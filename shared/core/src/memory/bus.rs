@@ -8,6 +8,7 @@
 //! handled now does not keep the process busy.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub struct MemoryBus {
 struct Consumer {
     bus: Arc<MemoryBus>,
     ack_deadline: Duration,
+    closed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -74,7 +76,7 @@ impl MemoryBus {
 
     /// A consumer to which messages come back after an `ack_deadline` of its own.
     pub fn subscription(self: Arc<Self>, ack_deadline: Duration) -> Arc<dyn Subscription> {
-        Arc::new(Consumer { bus: self, ack_deadline })
+        Arc::new(Consumer { bus: self, ack_deadline, closed: AtomicBool::new(false) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -231,7 +233,7 @@ impl Subscription for MemoryBus {
         Ok(())
     }
 
-    /// Nothing is fetched ahead, and there is no group: there is nothing to hand back, and the others go on.
+    /// The bus itself goes on: it is the other end too.
     async fn close(&self) {}
 
     async fn check(&self) -> Result<()> {
@@ -242,6 +244,9 @@ impl Subscription for MemoryBus {
 #[async_trait]
 impl Subscription for Consumer {
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(Error::new(Kind::Unavailable, "this consumer of a bus in memory is closed"));
+        }
         Ok(self.bus.receive(max, self.ack_deadline).await)
     }
 
@@ -263,8 +268,10 @@ impl Subscription for Consumer {
         Ok(())
     }
 
-    /// Nothing is fetched ahead, and there is no group: there is nothing to hand back, and the others go on.
-    async fn close(&self) {}
+    /// Nothing is fetched ahead, and there is no group to leave.
+    async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
 
     async fn check(&self) -> Result<()> {
         Ok(())

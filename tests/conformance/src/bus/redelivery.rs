@@ -45,15 +45,16 @@ pub(super) async fn a_message_comes_back_to_whoever_still_waits(harness: &dyn Ha
     let topic = harness.topic().await?;
     let (one, two, three) =
         (harness.subscription().await?, harness.subscription().await?, harness.subscription().await?);
-    for who_is_left in [0, 1] {
+    // Of its own body each time: a bus may take the same one twice for one that was published twice.
+    for (who_is_left, wanted) in [(0, "1"), (1, "2")] {
         let mut waiting = vec![one.receive(1), two.receive(1), three.receive(1)];
         for receive in &mut waiting {
             let early = futures_util::poll!(receive);
             ensure(early.is_pending(), || "something came from nothing".to_owned())?;
         }
-        publish(&*topic, ["1"]).await?;
+        publish(&*topic, [wanted]).await?;
         let (taken, _, mut left) = select_all(waiting).await;
-        ensure(body(&taken?[0]) == "1", || "another message came".to_owned())?;
+        ensure(body(&taken?[0]) == wanted, || "another message came".to_owned())?;
         for receive in &mut left {
             let again = futures_util::poll!(receive);
             ensure(again.is_pending(), || "the message came to two consumers at once".to_owned())?;
@@ -61,7 +62,7 @@ pub(super) async fn a_message_comes_back_to_whoever_still_waits(harness: &dyn Ha
         let stays = left.swap_remove(who_is_left);
         drop(left);
         let back = stays.await?;
-        ensure(body(&back[0]) == "1", || "another message came back".to_owned())?;
+        ensure(body(&back[0]) == wanted, || "another message came back".to_owned())?;
         one.ack(&back[0]).await?;
     }
     Ok(())
