@@ -1,4 +1,6 @@
-//! Event buses by URL: `mem://`, over the ports of the core.
+//! Event buses by URL, over the ports of the core: `mem://` always, the others each by its cargo feature.
 
 pub mod mem;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod open;

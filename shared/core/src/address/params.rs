@@ -73,6 +73,12 @@ impl Params {
         Ok(on.unwrap_or(false))
     }
 
+    /// Takes `key` in any other spelling of capitals, and does nothing with it: for a driver that accepts it so and reads
+    /// the exact one alone.
+    pub fn ignore_other_case(&mut self, key: &str) {
+        self.left.retain(|(name, _)| name == key || !name.eq_ignore_ascii_case(key));
+    }
+
     /// Takes a duration in Go's syntax.
     ///
     /// # Errors

@@ -1,15 +1,26 @@
 //! What an ack does, and what one too many does.
 
-use super::{Harness, body, drain, is_quiet, publish, receive, wait_for};
+use super::{Harness, body, is_quiet, publish, receive, wait_for};
 use crate::verdict::{Verdict, same};
 
 pub(super) async fn an_acked_message_stays_away(harness: &dyn Harness) -> Verdict {
     let (subscription, other) = (harness.subscription().await?, harness.subscription().await?);
     let topic = harness.topic().await?;
     publish(&*topic, ["1", "2", "3"]).await?;
-    drain(&*subscription, &["1", "2", "3"]).await?;
+    // Some buses give a message to whoever asks, and some to whom they choose.
+    let mut left = vec!["1", "2", "3"];
+    while !left.is_empty() {
+        let (who, batch) = tokio::select! {
+            batch = receive(&*subscription, 10) => (&subscription, batch?),
+            batch = receive(&*other, 10) => (&other, batch?),
+        };
+        for delivery in batch {
+            who.ack(&delivery).await?;
+            left.retain(|left| *left != body(&delivery));
+        }
+    }
     is_quiet(&*subscription, harness.facts()).await?;
-    // Nor does it come to somebody else, who was there all the time.
+    // Nor does it come to the other, who was there all the time.
     is_quiet(&*other, harness.facts()).await
 }
 
