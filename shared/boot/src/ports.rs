@@ -37,8 +37,7 @@ impl Ports {
         let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
         Ok(Self {
             blobs: open(store, &environment(config)).await?,
-            topic: autopgo_pubsub::open::topic(writer, &autopgo_pubsub::open::Environment::new(clock()))
-                .await?,
+            topic: autopgo_pubsub::open::topic(writer, &bus()).await?,
             subscription: None,
         })
         .inspect(|_| {
@@ -58,7 +57,7 @@ impl Ports {
         let store = needed(config.blob_store_url.as_deref(), "--blob-store-url", BLOB_STORE_URL)?;
         let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
         let reader = needed(config.event_reader_url.as_deref(), "--event-reader-url", EVENT_READER_URL)?;
-        let bus = autopgo_pubsub::open::Environment::new(clock());
+        let bus = bus();
         let stores = environment(config);
         let blobs = open(store, &stores).await?;
         if probe::is_wanted(store) || stores.leads_elsewhere(store) {
@@ -113,6 +112,11 @@ fn environment(config: &Config) -> Environment {
         STORAGE_EMULATOR_HOST => emulator.clone(),
         other => config::of_a_provider(other),
     })
+}
+
+/// What the ends of the bus of this process share.
+fn bus() -> autopgo_pubsub::open::Environment {
+    autopgo_pubsub::open::Environment::new(clock()).with_variables(config::of_a_provider)
 }
 
 fn clock() -> Arc<dyn Clock> {

@@ -143,7 +143,7 @@ fn no_crate_reaches_what_it_may_never_see() {
 fn each_feature_brings_its_own_provider_alone() {
     let metadata = metadata();
     let mut wrong = Vec::new();
-    for name in ["autopgo", "autopgo-local", "autopgo-boot", "autopgo-blob"] {
+    for name in ["autopgo", "autopgo-local", "autopgo-boot", "autopgo-blob", "autopgo-pubsub"] {
         let package = ours(&metadata).into_iter().find(|package| package.name.as_str() == name).expect(name);
         let here =
             PROVIDERS.iter().map(|(feature, _)| *feature).filter(|f| package.features.contains_key(*f));
