@@ -31,7 +31,10 @@ impl Server {
     /// The same, with more of its options.
     pub(crate) fn with(more: &[&str]) -> Option<Self> {
         let Some(binary) = std::env::var_os(VARIABLE).filter(|binary| !binary.is_empty()) else {
-            skip("nats-server", &format!("{VARIABLE} names no nats-server; `tests/run services` installs one"));
+            skip(
+                "nats-server",
+                &format!("{VARIABLE} names no nats-server; `tests/run services` installs one"),
+            );
             return None;
         };
         let more: Vec<String> = more.iter().map(|option| (*option).to_owned()).collect();
