@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use autopgo_aws::access::Access;
 use autopgo_blob::open::{Environment, open};
 use autopgo_blob::probe::honours_conditions;
 use autopgo_conformance::proxy::Proxy;
@@ -14,8 +15,6 @@ use autopgo_conformance::{Gap, blob_laws, blobs::Harness, gaps, skip};
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::blobs::{Blobs, When};
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
 use futures_util::TryStreamExt;
 use tokio::sync::OnceCell;
@@ -80,14 +79,15 @@ impl S3 {
 
     /// The server's own client, for what a store does not do.
     async fn client(&self) -> Result<Client> {
-        let profile = ProfileFileCredentialsProvider::builder().profile_name(self.server.name).build();
-        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .region(Region::new("us-east-1"))
-            .endpoint_url(format!("http://{}", self.reached()?))
-            .credentials_provider(profile)
-            .load()
-            .await;
-        let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+        let access = Access {
+            region: Some("us-east-1".to_owned()),
+            profile: Some(self.server.name.to_owned()),
+            ..Access::default()
+        };
+        let config = access.load(self.server.name).await?;
+        let endpoint = format!("http://{}", self.reached()?);
+        let config =
+            aws_sdk_s3::config::Builder::from(&config).endpoint_url(endpoint).force_path_style(true).build();
         Ok(Client::from_conf(config))
     }
 

@@ -11,7 +11,8 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Package
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("autopgo-pprof", &[]),
     ("autopgo-core", &["autopgo-pprof"]),
-    ("autopgo-blob", &["autopgo-core"]),
+    ("autopgo-aws", &["autopgo-core"]),
+    ("autopgo-blob", &["autopgo-core", "autopgo-aws"]),
     ("autopgo-pubsub", &["autopgo-core"]),
     ("autopgo-client", &["autopgo-core"]),
     ("autopgo-http", &["autopgo-core"]),
@@ -75,6 +76,7 @@ const NEVER_AT_ALL: &[&str] = &["openssl-sys", "native-tls", "ring"];
 const NEVER_SAID: &[(&str, &[&str])] = &[
     ("shared/pprof/src", &["std::env", "std::fs", "std::net", "async fn"]),
     ("shared/core/src", &["std::env", "std::fs", "std::net"]),
+    ("shared/aws/src", &["std::env"]),
     ("shared/blob/src", &["std::env"]),
     ("shared/pubsub/src", &["std::env"]),
     ("shared/client/src", &["std::env"]),

@@ -3,28 +3,19 @@
 
 use std::error::Error as StdError;
 
+use autopgo_aws::fail::{Refusal, of_any_service, unanswered};
 use autopgo_core::error::{Error, Kind};
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-/// What the service answered with, when it was an error.
-pub(super) struct Refusal<'a> {
-    pub(super) status: u16,
-    pub(super) code: Option<&'a str>,
-    message: Option<&'a str>,
-}
-
 /// The service's own words, if it was the service that refused.
 pub(super) fn refusal<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<Refusal<'_>> {
-    let SdkError::ServiceError(service) = error else { return None };
+    let mut refusal = autopgo_aws::fail::refusal(error)?;
     // The answer to a HEAD has no body to hold a code; MinIO puts it into a header.
-    let header = || service.raw().headers().get("x-minio-error-code");
-    Some(Refusal {
-        status: service.raw().status().as_u16(),
-        code: service.err().code().or_else(header),
-        message: service.err().message(),
-    })
+    if let (None, Some(response)) = (refusal.code, error.raw_response()) {
+        refusal.code = response.headers().get("x-minio-error-code");
+    }
+    Some(refusal)
 }
 
 /// Whether this says that there is no such object. A missing bucket is another thing, where the store tells.
@@ -40,6 +31,10 @@ pub(super) fn is_absence<E: ProvideErrorMetadata>(error: &SdkError<E, HttpRespon
 pub(super) fn is_no_name<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     refusal(error).is_some_and(|refusal| refusal.code == Some(NO_SUCH_NAME))
 }
+
+/// What an identity must be allowed.
+const NEEDS: &str = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket (without the last, what is not there \
+                     looks denied too)";
 
 const NO_SUCH_NAME: &str = "XMinioInvalidObjectName";
 
@@ -60,88 +55,31 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     let (kind, what) = match refusal(&error) {
-        Some(refusal) => refused(&refusal),
-        None => unanswered(&error),
+        Some(refusal) => {
+            let (kind, what) = refused(&refusal);
+            (kind, format!("{what} ({})", refusal.words()))
+        }
+        None => {
+            let (kind, what) = unanswered(&error);
+            (kind, what.to_owned())
+        }
     };
     Error::new(kind, format!("s3://{bucket}: {what}")).because(error)
 }
 
 fn refused(refusal: &Refusal<'_>) -> (Kind, String) {
-    let status = refusal.status;
-    let code = refusal.code.map_or_else(|| format!("status {status}"), str::to_owned);
-    let (kind, what) = match (code.as_str(), status) {
+    let (kind, what) = match (refusal.code.unwrap_or_default(), refusal.status) {
         ("NoSuchBucket", _) => (Kind::NotFound, "there is no such bucket; make it, or correct the URL"),
-        ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "InvalidSecurity", _) => {
-            (Kind::Denied, "the credentials were refused; check AWS_ACCESS_KEY_ID and its secret")
-        }
-        ("ExpiredToken" | "TokenRefreshRequired", _) => (Kind::Denied, "the credentials have expired"),
-        ("RequestTimeTooSkewed", _) => (Kind::Denied, "the clock here is too far off; set it"),
         ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _)
         | (_, 301) => {
             (Kind::Invalid, "the bucket lies in another region or behind another endpoint; set region=")
         }
-        ("RequestTimeout" | "SlowDown" | "Throttling" | "ThrottlingException" | "OperationAborted", _)
-        | (_, 408 | 429) => (Kind::Unavailable, "it is too slow or too busy now"),
+        ("OperationAborted", _) => (Kind::Unavailable, "it is too slow or too busy now"),
         ("EntityTooLarge", _) => (Kind::TooLarge, "it takes no object of this size in one piece"),
         ("KeyTooLongError", _) => (Kind::Invalid, "the key is too long"),
-        ("NotImplemented", _) | (_, 501) => (Kind::Invalid, "it does not know what was asked of it"),
-        (_, 401 | 403) => (
-            Kind::Denied,
-            "access is denied; the identity needs s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket (without \
-             the last, what is not there looks denied too)",
-        ),
-        (_, 500..) => (Kind::Unavailable, "it cannot answer now"),
-        (_, 400) => (Kind::Invalid, "it refused the request"),
-        _ => (Kind::Internal, "it answered in a way that was not expected"),
+        (code, status) => return of_any_service(code, status, NEEDS),
     };
-    // A code that only repeats the status says nothing more.
-    let words = match refusal.message {
-        Some(message) => format!("{code}: {message}"),
-        None => code,
-    };
-    (kind, format!("{what} ({words})"))
-}
-
-fn unanswered<E>(error: &SdkError<E, HttpResponse>) -> (Kind, String)
-where
-    E: StdError + Send + Sync + 'static,
-{
-    if let Some((kind, what)) = credentials(error) {
-        return (kind, what.to_owned());
-    }
-    match error {
-        SdkError::TimeoutError(_) => (Kind::Unavailable, "it did not answer in time".to_owned()),
-        SdkError::DispatchFailure(failure) if failure.is_user() => {
-            (Kind::Invalid, "the request could not be sent".to_owned())
-        }
-        SdkError::DispatchFailure(_) => (Kind::Unavailable, "it cannot be reached".to_owned()),
-        SdkError::ResponseError(_) => (Kind::Unavailable, "its answer could not be read".to_owned()),
-        SdkError::ConstructionFailure(_) => (Kind::Invalid, "the request could not be made".to_owned()),
-        _ => (Kind::Internal, "it failed in a way that was not expected".to_owned()),
-    }
-}
-
-/// Whether the cause is that there are no credentials, or that who gives them did not.
-fn credentials(error: &(dyn StdError + 'static)) -> Option<(Kind, &'static str)> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<CredentialsError>() {
-            return Some(match error {
-                CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
-                    (Kind::Unavailable, "the credentials could not be fetched")
-                }
-                CredentialsError::InvalidConfiguration(_) => {
-                    (Kind::Denied, "the credentials cannot be read; correct the profile or the environment")
-                }
-                _ => (
-                    Kind::Denied,
-                    "no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role",
-                ),
-            });
-        }
-        cause = error.source();
-    }
-    None
+    (kind, what.to_owned())
 }
 
 #[cfg(test)]
