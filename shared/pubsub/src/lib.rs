@@ -1,5 +1,11 @@
 //! Event buses by URL, over the ports of the core: `mem://` always, the others each by its cargo feature.
 
+#[cfg(feature = "aws")]
+mod aws;
+#[cfg(feature = "aws")]
+pub mod awssns;
+#[cfg(feature = "aws")]
+pub mod awssqs;
 pub mod mem;
 #[cfg(feature = "nats")]
 pub mod nats;

@@ -10,10 +10,16 @@ use autopgo_core::port::bus::{Subscription, Topic};
 use crate::mem::{self, Buses};
 #[cfg(feature = "nats")]
 use crate::nats;
+#[cfg(feature = "aws")]
+use crate::{awssns, awssqs};
 
-/// The schemes of this build, for topics and subscriptions alike.
+/// The schemes of this build.
 pub const SCHEMES: &[&str] = &[
     mem::SCHEME,
+    #[cfg(feature = "aws")]
+    awssns::SCHEME,
+    #[cfg(feature = "aws")]
+    awssqs::SCHEME,
     #[cfg(feature = "nats")]
     nats::SCHEME,
 ];
@@ -65,6 +71,10 @@ pub async fn topic(url: &str, environment: &Environment) -> Result<Arc<dyn Topic
     let address = Address::of(Resource::Topic, url)?;
     match address.scheme() {
         mem::SCHEME => mem::topic(&address, &environment.memory),
+        #[cfg(feature = "aws")]
+        awssns::SCHEME => Ok(Arc::new(awssns::topic(&address, address.params()).await?)),
+        #[cfg(feature = "aws")]
+        awssqs::SCHEME => Ok(Arc::new(awssqs::topic(&address, address.params()).await?)),
         #[cfg(feature = "nats")]
         nats::SCHEME => nats::topic(&address, environment.variable(nats::SERVERS)).await,
         other => Err(not_here(other, Resource::Topic)),
@@ -79,6 +89,8 @@ pub async fn subscription(url: &str, environment: &Environment) -> Result<Arc<dy
     let address = Address::of(Resource::Subscription, url)?;
     match address.scheme() {
         mem::SCHEME => mem::subscription(&address, &environment.memory),
+        #[cfg(feature = "aws")]
+        awssqs::SCHEME => Ok(Arc::new(awssqs::subscription(&address, address.params()).await?)),
         #[cfg(feature = "nats")]
         nats::SCHEME => nats::subscription(&address, environment.variable(nats::SERVERS)).await,
         other => Err(not_here(other, Resource::Subscription)),
@@ -120,8 +132,15 @@ mod tests {
 
     #[tokio::test]
     async fn schemes_that_are_not_here_say_so() {
+        #[cfg(not(feature = "aws"))]
+        {
+            for error in refused("awssqs://sqs.eu-west-1.amazonaws.com/1/q").await {
+                assert!(error.contains("comes with the cargo feature aws"), "{error}");
+            }
+            let [topic, _] = refused("awssns:///arn:aws:sns:eu-west-1:1:pgo").await;
+            assert!(topic.contains("feature aws"), "{topic}");
+        }
         let others: &[(&str, &str)] = &[
-            ("awssqs://sqs.eu-west-1.amazonaws.com/1/q", "aws"),
             ("azuresb://pgo?subscription=worker", "azure"),
             ("gcppubsub://projects/p/topics/t", "gcp"),
             ("kafka://pgo", "kafka"),
@@ -133,11 +152,9 @@ mod tests {
                 assert!(error.contains(&format!("comes with the cargo feature {feature}")), "{error}");
             }
         }
-        let [topic, subscription] = refused("awssns:///arn:aws:sns:eu-west-1:1:pgo").await;
-        assert!(
-            topic.contains("feature aws") && subscription.contains("topic only"),
-            "{topic}; {subscription}"
-        );
+        let environment = Environment::new(Arc::new(System));
+        let read = subscription("awssns:///arn:aws:sns:eu-west-1:1:pgo", &environment).await;
+        assert!(read.err().expect("a topic").what().contains("topic only"));
         let [topic, subscription] = refused("rabbit://exchange").await;
         assert!(topic.starts_with("rabbit:// is no scheme of a topic; here are mem://"), "{topic}");
         let says = "rabbit:// is no scheme of a subscription; here are mem://";

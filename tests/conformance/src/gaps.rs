@@ -38,3 +38,6 @@ pub const FAKE_GCS_SERVER: &[Gap] = &[Gap::by_chance(
     "a_replacer_never_brings_back_the_deleted",
     "a deletion looks which generation is there and then removes that one, and between the two another is written",
 )];
+
+/// MiniStack 1.5.33, as SNS and SQS.
+pub const MINISTACK: &[Gap] = &[];

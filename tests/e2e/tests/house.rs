@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("autopgo-core", &["autopgo-pprof"]),
     ("autopgo-aws", &["autopgo-core"]),
     ("autopgo-blob", &["autopgo-core", "autopgo-aws"]),
-    ("autopgo-pubsub", &["autopgo-core"]),
+    ("autopgo-pubsub", &["autopgo-core", "autopgo-aws"]),
     ("autopgo-client", &["autopgo-core"]),
     ("autopgo-http", &["autopgo-core"]),
     ("autopgo-boot", &["autopgo-core", "autopgo-blob", "autopgo-pubsub"]),

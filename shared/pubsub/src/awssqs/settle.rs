@@ -1,0 +1,167 @@
+//! Deleting messages and changing how long they are hidden: what is asked for at the same time goes out in few calls,
+//! and each is told when the queue has confirmed it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use autopgo_core::error::{Error, Kind, Result};
+use aws_sdk_sqs::error::BuildError;
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+};
+use futures_util::future::join_all;
+use tokio::sync::oneshot;
+
+use super::queue::{Queue, whole_seconds};
+use crate::aws::fail;
+
+/// How many entries a call takes (SQS API reference, `DeleteMessageBatch`).
+const A_CALL: usize = 10;
+/// How long the first waits for others: a batch is settled message by message, all at once.
+const LINGER: Duration = Duration::from_millis(5);
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It is done.
+    Deleted,
+    /// It is hidden for this time from now.
+    Hidden(Duration),
+}
+
+/// Settles the messages of a queue.
+#[derive(Clone)]
+pub(super) struct Settler(Arc<Inner>);
+
+struct Inner {
+    queue: Arc<Queue>,
+    waiting: Mutex<Vec<Entry>>,
+}
+
+struct Entry {
+    receipt: String,
+    change: Change,
+    confirm: oneshot::Sender<Result<bool>>,
+}
+
+impl Settler {
+    pub(super) fn new(queue: Arc<Queue>) -> Self {
+        Self(Arc::new(Inner { queue, waiting: Mutex::default() }))
+    }
+
+    /// Changes a message, and returns once the queue has confirmed it. `false`: the receipt is stale, its message is
+    /// settled or somebody else's by now.
+    pub(super) async fn settle(&self, receipt: &str, change: Change) -> Result<bool> {
+        let (confirm, confirmed) = oneshot::channel();
+        let first = {
+            let mut waiting = self.waiting();
+            waiting.push(Entry { receipt: receipt.to_owned(), change, confirm });
+            waiting.len() == 1
+        };
+        if first {
+            // On its own, so that whoever asked first may be dropped without the others.
+            tokio::spawn(self.clone().flush());
+        }
+        let ended =
+            |_| Err(self.0.queue.name.error(Kind::Unavailable, "nobody was left to settle a message"));
+        confirmed.await.unwrap_or_else(ended)
+    }
+
+    async fn flush(self) {
+        tokio::time::sleep(LINGER).await;
+        let waiting = std::mem::take(&mut *self.waiting());
+        let (deleted, hidden) = waiting.into_iter().partition(|entry| entry.change == Change::Deleted);
+        let calls = [deleted, hidden].into_iter().flat_map(calls);
+        join_all(calls.map(|entries| self.call(entries))).await;
+    }
+
+    /// One call, of entries that are all deleted or all hidden.
+    async fn call(&self, entries: Vec<Entry>) {
+        let answers = self.ask(&entries).await.map_err(Arc::new);
+        for (index, entry) in entries.into_iter().enumerate() {
+            // Whoever asked may be gone.
+            let _ = entry.confirm.send(match &answers {
+                Ok(answers) => self.confirmed(answers, index),
+                Err(error) => Err(Error::new(error.kind(), error.what()).because(Arc::clone(error))),
+            });
+        }
+    }
+
+    async fn ask(&self, entries: &[Entry]) -> Result<Answers> {
+        match entries.first().map(|entry| entry.change) {
+            Some(Change::Hidden(_)) => self.hide(entries).await,
+            Some(Change::Deleted) | None => self.delete(entries).await,
+        }
+    }
+
+    async fn delete(&self, entries: &[Entry]) -> Result<Answers> {
+        let queue = &self.0.queue;
+        let mut request = queue.client.delete_message_batch().queue_url(&queue.url);
+        for (index, entry) in entries.iter().enumerate() {
+            let one = DeleteMessageBatchRequestEntry::builder().id(id(index)).receipt_handle(&entry.receipt);
+            request = request.entries(one.build().map_err(|error| self.unbuilt(error))?);
+        }
+        let answer = request.send().await.map_err(|error| queue.name.fail(error))?;
+        let done = answer.successful.into_iter().map(|entry| entry.id).collect();
+        Ok(Answers { done, refused: answer.failed })
+    }
+
+    async fn hide(&self, entries: &[Entry]) -> Result<Answers> {
+        let queue = &self.0.queue;
+        let mut request = queue.client.change_message_visibility_batch().queue_url(&queue.url);
+        for (index, entry) in entries.iter().enumerate() {
+            let Change::Hidden(time) = entry.change else { continue };
+            let one = ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(id(index))
+                .receipt_handle(&entry.receipt)
+                .visibility_timeout(whole_seconds(time));
+            request = request.entries(one.build().map_err(|error| self.unbuilt(error))?);
+        }
+        let answer = request.send().await.map_err(|error| queue.name.fail(error))?;
+        let done = answer.successful.into_iter().map(|entry| entry.id).collect();
+        Ok(Answers { done, refused: answer.failed })
+    }
+
+    fn unbuilt(&self, error: BuildError) -> Error {
+        self.0.queue.name.error(Kind::Internal, "an entry of a batch lacks something").because(error)
+    }
+
+    fn confirmed(&self, answers: &Answers, index: usize) -> Result<bool> {
+        let (id, name) = (id(index), &self.0.queue.name);
+        if answers.done.contains(&id) {
+            return Ok(true);
+        }
+        match answers.refused.iter().find(|refused| refused.id() == id) {
+            Some(refused) if fail::is_stale(refused.code(), refused.message()) => Ok(false),
+            Some(refused) => Err(name.fail_entry(refused.code(), refused.message(), refused.sender_fault())),
+            None => Err(name.error(
+                Kind::Internal,
+                "its answer does not say what came of a message; it does not speak SQS as it should",
+            )),
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Entry>> {
+        // Nothing panics while it holds the lock, so what it guards is always whole.
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a call was answered with.
+struct Answers {
+    done: Vec<String>,
+    refused: Vec<BatchResultErrorEntry>,
+}
+
+/// The name of an entry in its call.
+fn id(index: usize) -> String {
+    index.to_string()
+}
+
+fn calls(mut entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut calls = Vec::with_capacity(entries.len().div_ceil(A_CALL));
+    while !entries.is_empty() {
+        calls.push(entries.drain(..entries.len().min(A_CALL)).collect());
+    }
+    calls
+}
