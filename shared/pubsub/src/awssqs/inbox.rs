@@ -24,11 +24,11 @@ use crate::aws::body;
 pub(super) const A_CALL: usize = 10;
 /// What an empty answer is followed by where calls do not wait, as with the original.
 const PAUSE: Duration = Duration::from_millis(250);
-/// For how long more is called for, once there is something: it ages meanwhile.
+/// For how long more is called for, once there is something.
 const GATHERING: Duration = Duration::from_secs(1);
 /// How long closing waits for a call that is on its way. It ends by itself, and hands back what it gets, if the process
 /// lasts that long.
-const CLOSING: Duration = Duration::from_secs(3);
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// What comes from a queue.
 pub(super) struct Inbox {
@@ -78,11 +78,19 @@ impl Inbox {
                 tokio::time::sleep(PAUSE).await;
             }
         }
-        let since = Instant::now();
+        // What is here ages meanwhile. A call that takes longer is the next one's to take over.
+        let most = GATHERING.min(self.queue.hold().length / 4);
+        let _ = tokio::time::timeout(most, self.gather(&mut state, max)).await;
+        let count = max.min(state.ready.len());
+        Ok(state.ready.drain(..count).map(|fetched| fetched.delivery).collect())
+    }
+
+    /// Calls for more without waiting, for as long as calls come back full.
+    async fn gather(&self, state: &mut State, max: usize) {
         let mut full = state.ready.len() >= A_CALL;
-        while full && state.ready.len() < max && since.elapsed() < GATHERING {
+        while full && state.ready.len() < max {
             let wanted = max - state.ready.len();
-            full = match self.call(&mut state, wanted, Some(Duration::ZERO)).await {
+            full = match self.call(state, wanted, Some(Duration::ZERO)).await {
                 Ok(came) => came >= A_CALL,
                 Err(error) => {
                     tracing::debug!(error = error.chain(), "no more messages could be received");
@@ -90,8 +98,6 @@ impl Inbox {
                 }
             };
         }
-        let count = max.min(state.ready.len());
-        Ok(state.ready.drain(..count).map(|fetched| fetched.delivery).collect())
     }
 
     /// Hands back what was fetched and not given out.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use autopgo_conformance::bus::Harness;
 use autopgo_conformance::proxy::{Fault, Proxy};
 use autopgo_core::error::Kind;
-use autopgo_core::port::bus::{Delivery, Subscription};
+use autopgo_core::port::bus::{Delivery, Message, Subscription};
 use autopgo_pubsub::open::subscription;
 use futures_util::future::join_all;
 
@@ -28,6 +28,10 @@ async fn publish_many(aws: &Aws, count: usize) {
 async fn soon(subscription: &dyn Subscription, max: usize) -> Vec<Delivery> {
     let received = tokio::time::timeout(SOON, subscription.receive(max)).await;
     received.expect("something comes soon").expect("received")
+}
+
+fn message(key: &str, body: &str) -> Message {
+    Message { body: body.to_owned().into(), key: key.to_owned() }
 }
 
 fn bodies(batch: &[Delivery]) -> Vec<String> {
@@ -103,10 +107,6 @@ async fn a_message_that_is_handed_back_lazily_waits_for_its_hold() {
 async fn a_group_waits_for_its_first_message_and_others_do_not() {
     let Some(aws) = Aws::here(Shape::FifoQueue, LONG) else { return };
     let topic = aws.topic().await.expect("a topic");
-    let message = |key: &str, body: &str| autopgo_core::port::bus::Message {
-        body: body.to_owned().into(),
-        key: key.to_owned(),
-    };
     for (key, body) in [("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1")] {
         topic.publish(message(key, body)).await.expect("published");
     }
@@ -139,16 +139,26 @@ async fn what_came_behind_a_message_that_is_handed_back_may_be_done_before_it() 
 #[tokio::test]
 async fn what_a_dropped_receive_gets_goes_back_at_once() {
     let Some(aws) = Aws::here(Shape::Queue, LONG) else { return };
-    let (dropped, stays) =
-        (aws.subscription_with("").await.expect("one"), aws.subscription().await.expect("another"));
+    let (topic, stays) = (aws.topic().await.expect("a topic"), aws.subscription().await.expect("one"));
+    let proxy = Proxy::before(aws.reached().expect("a server")).await.expect("a proxy");
+    let url = aws.subscription_url(proxy.address()).replace("waittime=1s", "waittime=20s");
+    let dropped = subscription(&url, &environment()).await.expect("another");
+    dropped.check().await.expect("healthy");
     {
-        // It is on its way to the queue, and nobody waits for it.
-        let waiting = dropped.receive(10);
-        tokio::pin!(waiting);
-        let soon = Duration::from_millis(300);
-        assert!(tokio::time::timeout(soon, waiting).await.is_err(), "nothing was published");
+        let mut waiting = dropped.receive(10);
+        // It is on its way to the queue, and then nobody waits for it.
+        while proxy.requests() < 2 {
+            let came = tokio::time::timeout(Duration::from_millis(10), &mut waiting).await;
+            assert!(came.is_err(), "nothing was published");
+        }
     }
-    aws.publish("1").await.expect("published");
+    topic.publish(message("checkout", "1")).await.expect("published");
+    let handed_back = async {
+        while proxy.requests() < 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, handed_back).await.expect("it is handed back");
     assert_eq!(bodies(&soon(&*stays, 1).await), ["1"]);
 }
 
