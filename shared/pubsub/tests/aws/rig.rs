@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use autopgo_aws::access::Access;
-use autopgo_conformance::bus::{Facts, Harness, Missing};
+use autopgo_conformance::bus::{Broker, Facts, Harness, Missing};
 use autopgo_conformance::{Gap, gaps, skip};
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
@@ -15,9 +16,12 @@ use autopgo_pubsub::open::{Environment, subscription, topic};
 use aws_sdk_sqs::types::QueueAttributeName;
 use tokio::sync::OnceCell;
 
+use crate::broker::Own;
+
 /// What the server is called by `tests/services`, and the profile with its credentials.
 pub(crate) const SERVER: &str = "ministack";
 const VARIABLE: &str = "AUTOPGO_TEST_MINISTACK_URL";
+const PROGRAM: &str = "AUTOPGO_TEST_MINISTACK";
 const REGION: &str = "us-east-1";
 /// The account of whoever has no other on the server.
 const ACCOUNT: &str = "000000000000";
@@ -55,6 +59,37 @@ pub(crate) struct Aws {
     /// What the queue holds a message for.
     hold: Duration,
     made: OnceCell<()>,
+    restarts: Restarts,
+}
+
+/// A server of its own for whoever wants to stop it; the others share one.
+#[derive(Default)]
+struct Restarts {
+    wanted: AtomicBool,
+    own: OnceCell<Own>,
+}
+
+#[async_trait]
+impl Broker for Restarts {
+    async fn stop(&self) -> Result<()> {
+        self.own().await?.stop().await
+    }
+
+    async fn start(&self) -> Result<()> {
+        self.own().await?.start().await
+    }
+}
+
+impl Restarts {
+    async fn own(&self) -> Result<&Own> {
+        let start = || async {
+            let python = std::env::var_os(PROGRAM).ok_or_else(|| {
+                Error::new(Kind::Internal, format!("{PROGRAM} names no Python that has {SERVER}"))
+            })?;
+            Own::started(python.into()).await
+        };
+        self.own.get_or_try_init(start).await
+    }
 }
 
 impl Aws {
@@ -66,7 +101,7 @@ impl Aws {
     pub(crate) fn holding(shape: Shape, hold: Duration) -> Self {
         let end = if shape.is_fifo() { ".fifo" } else { "" };
         let name = format!("laws-{:016x}{end}", System.random());
-        Self { shape, address: address(), name, hold, made: OnceCell::new() }
+        Self { shape, address: address(), name, hold, made: OnceCell::new(), restarts: Restarts::default() }
     }
 
     /// The same, if there is a server.
@@ -76,6 +111,9 @@ impl Aws {
     }
 
     pub(crate) fn reached(&self) -> Result<SocketAddr> {
+        if let Some(own) = self.restarts.own.get() {
+            return Ok(own.address());
+        }
         self.address.ok_or_else(|| Error::new(Kind::Internal, format!("there is no {SERVER}")))
     }
 
@@ -100,7 +138,12 @@ impl Aws {
     /// Makes them, once.
     pub(crate) async fn make(&self) -> Result<()> {
         let failed = |error| Error::new(Kind::Internal, "making a bus").because(error);
-        let make = || async { self.create().await.map_err(failed) };
+        let make = || async {
+            if self.restarts.wanted.load(Ordering::Relaxed) {
+                self.restarts.own().await?;
+            }
+            self.create().await.map_err(failed)
+        };
         self.made.get_or_try_init(make).await.map(drop)
     }
 
@@ -200,6 +243,12 @@ impl Harness for Aws {
         }
         let url = other.subscription_url(self.reached()?);
         Ok((Missing::Subscription(subscription(&url, &environment()).await?), other.name))
+    }
+
+    /// Asked for before anything is made, it is one of this bus alone.
+    fn broker(&self) -> Option<&dyn Broker> {
+        self.restarts.wanted.store(true, Ordering::Relaxed);
+        Some(&self.restarts)
     }
 
     fn facts(&self) -> Facts {
