@@ -10,3 +10,5 @@ pub mod mem;
 #[cfg(feature = "nats")]
 pub mod nats;
 pub mod open;
+#[cfg(feature = "azure")]
+pub mod servicebus;

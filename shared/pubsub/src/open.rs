@@ -12,6 +12,8 @@ use crate::mem::{self, Buses};
 use crate::nats;
 #[cfg(feature = "aws")]
 use crate::{awssns, awssqs};
+#[cfg(feature = "azure")]
+use crate::servicebus;
 
 /// The schemes of this build.
 pub const SCHEMES: &[&str] = &[
@@ -22,6 +24,8 @@ pub const SCHEMES: &[&str] = &[
     awssqs::SCHEME,
     #[cfg(feature = "nats")]
     nats::SCHEME,
+    #[cfg(feature = "azure")]
+    servicebus::SCHEME,
 ];
 /// The schemes that other builds have, and the cargo feature that brings each.
 const BY_FEATURE: [(&str, &str); 6] = [
@@ -77,6 +81,8 @@ pub async fn topic(url: &str, environment: &Environment) -> Result<Arc<dyn Topic
         awssqs::SCHEME => Ok(Arc::new(awssqs::topic(&address, address.params()).await?)),
         #[cfg(feature = "nats")]
         nats::SCHEME => nats::topic(&address, environment.variable(nats::SERVERS)).await,
+        #[cfg(feature = "azure")]
+        servicebus::SCHEME => servicebus::topic(&address, &|name| environment.variable(name)),
         other => Err(not_here(other, Resource::Topic)),
     }
 }
@@ -93,6 +99,8 @@ pub async fn subscription(url: &str, environment: &Environment) -> Result<Arc<dy
         awssqs::SCHEME => Ok(Arc::new(awssqs::subscription(&address, address.params()).await?)),
         #[cfg(feature = "nats")]
         nats::SCHEME => nats::subscription(&address, environment.variable(nats::SERVERS)).await,
+        #[cfg(feature = "azure")]
+        servicebus::SCHEME => servicebus::subscription(&address, &|name| environment.variable(name)),
         other => Err(not_here(other, Resource::Subscription)),
     }
 }
@@ -141,6 +149,7 @@ mod tests {
             assert!(topic.contains("feature aws"), "{topic}");
         }
         let others: &[(&str, &str)] = &[
+            #[cfg(not(feature = "azure"))]
             ("azuresb://pgo?subscription=worker", "azure"),
             ("gcppubsub://projects/p/topics/t", "gcp"),
             ("kafka://pgo", "kafka"),

@@ -16,25 +16,21 @@ mod world;
 mod xml;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use tokio::sync::oneshot;
 
+use crate::server::{self, Server};
 pub use account::Account;
 use world::World;
 
-/// A server on the loopback address, in threads of its own: it outlives the runtime of the test that starts it, and ends
-/// when it is dropped.
+/// A server on the loopback address, until it is dropped.
 pub struct Fake {
-    address: SocketAddr,
+    server: Server,
     state: Arc<State>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// What its handlers share.
@@ -63,34 +59,16 @@ impl Fake {
     /// # Errors
     /// Those of [`Fake::start`].
     pub fn start_on(port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
+        let (listener, address) = server::listen(port)?;
         let account = Account::new(&format!("http://{address}"))?;
         let state = Arc::new(State { account, world: Mutex::default() });
-        let router = router(Arc::clone(&state));
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::spawn(move || {
-            runtime.block_on(async {
-                let serve = async {
-                    let listener = tokio::net::TcpListener::from_std(listener)?;
-                    axum::serve(listener, router).await
-                };
-                // Connections that are open are cut: nobody waits for what a test has left.
-                tokio::select! {
-                    _ = serve => {}
-                    _ = stopped => {}
-                }
-            });
-            runtime.shutdown_background();
-        });
-        Ok(Self { address, state, stop: Some(stop), thread: Some(thread) })
+        let server = Server::start(listener, router(Arc::clone(&state)))?;
+        Ok(Self { server, state })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// The account that may do everything here.
@@ -103,7 +81,7 @@ impl Fake {
     /// # Errors
     /// No key can be made.
     pub fn stranger(&self) -> io::Result<Account> {
-        Account::new(&format!("http://{}", self.address))
+        Account::new(&format!("http://{}", self.address()))
     }
 
     /// Makes a bucket, or leaves it as it is.
@@ -114,16 +92,6 @@ impl Fake {
     /// The names of the objects of a bucket as they stand in it, each with its content type.
     pub fn objects(&self, bucket: &str) -> Vec<(String, String)> {
         self.state.world().names(bucket)
-    }
-}
-
-impl Drop for Fake {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // If it has panicked, its tests have failed for that.
-            let _ = thread.join();
-        }
     }
 }
 

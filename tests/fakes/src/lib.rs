@@ -2,3 +2,5 @@
 //! documentation and from nothing else, is cited where it follows it, and is itself tried by its maker's own client.
 
 pub mod gcs;
+mod server;
+pub mod servicebus;

@@ -1,0 +1,262 @@
+//! Tokens of Entra, the first of these that the environment leads to:
+//! 1. the secret of an application: `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`
+//!    (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>);
+//! 2. a workload identity: `AZURE_FEDERATED_TOKEN_FILE` in the place of the secret (the same page, third case);
+//! 3. the managed identity of where this runs: by `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` where they are set
+//!    (<https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>), otherwise by the
+//!    metadata service
+//!    (<https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>).
+//!    `AZURE_CLIENT_ID` chooses one of several.
+//!
+//! `AZURE_AUTHORITY_HOST` names another cloud's Entra. Not here: certificates, passwords, the Azure CLI.
+//!
+//! Microsoft's own `azure_identity` reads the process's variables itself and brings another pipeline for HTTP; these are
+//! two kinds of requests.
+
+use std::time::Duration;
+
+use autopgo_core::error::Result;
+use jiff::Timestamp;
+use reqwest::{Client, RequestBuilder};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::client;
+use super::fail::{Failure, Refused};
+use super::settings::{Secret, invalid};
+
+/// What tokens are for (<https://learn.microsoft.com/azure/service-bus-messaging/authenticate-application>).
+const RESOURCE: &str = "https://servicebus.azure.net";
+const AUTHORITY: &str = "https://login.microsoftonline.com";
+const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
+
+/// What is left of a token's life when another is fetched, unless that is half of it.
+const MARGIN: Duration = Duration::from_secs(300);
+/// How soon it is tried again where that failed, as long as there is one that serves.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// What Entra is shown.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// The secret of an application.
+    Secret { tenant: String, client: String, secret: Secret },
+    /// A token that somebody else keeps fresh in a file.
+    Workload { tenant: String, client: String, file: String },
+    /// The place where this runs: its endpoint and the word it wants to hear, or the metadata service.
+    Managed { client: Option<String>, endpoint: Option<(String, Secret)> },
+}
+
+impl Proof {
+    /// Entra's URL, and what the environment has to show it.
+    pub(super) fn of(set: &dyn Fn(&str) -> Option<String>) -> Result<(String, Self)> {
+        let (tenant, client) = (set("AZURE_TENANT_ID"), set("AZURE_CLIENT_ID"));
+        let both = |what: &str| match (tenant.clone(), client.clone()) {
+            (Some(tenant), Some(client)) => Ok((tenant, client)),
+            _ => Err(invalid(format!(
+                "{what} is set, and AZURE_TENANT_ID or AZURE_CLIENT_ID is not; set both"
+            ))),
+        };
+        let proof = if let Some(secret) = set("AZURE_CLIENT_SECRET") {
+            let (tenant, client) = both("AZURE_CLIENT_SECRET")?;
+            Self::Secret { tenant, client, secret: Secret::new(secret) }
+        } else if set("AZURE_CLIENT_CERTIFICATE_PATH").is_some() {
+            return Err(invalid(
+                "AZURE_CLIENT_CERTIFICATE_PATH: clients are not known by certificates here; use AZURE_CLIENT_SECRET, a \
+                 workload identity (AZURE_FEDERATED_TOKEN_FILE) or a managed identity",
+            ));
+        } else if let Some(file) = set("AZURE_FEDERATED_TOKEN_FILE") {
+            let (tenant, client) = both("AZURE_FEDERATED_TOKEN_FILE")?;
+            Self::Workload { tenant, client, file }
+        } else {
+            let endpoint = match (set("IDENTITY_ENDPOINT"), set("IDENTITY_HEADER")) {
+                (Some(endpoint), Some(header)) => Some((endpoint, Secret::new(header))),
+                (Some(_), None) => {
+                    return Err(invalid(
+                        "IDENTITY_ENDPOINT is set and IDENTITY_HEADER is not; both come together",
+                    ));
+                }
+                (None, _) => None,
+            };
+            Self::Managed { client, endpoint }
+        };
+        let authority = set("AZURE_AUTHORITY_HOST").unwrap_or_else(|| AUTHORITY.to_owned());
+        Ok((authority.trim_end_matches('/').to_owned(), proof))
+    }
+}
+
+/// Fetches tokens, and keeps the last.
+pub(super) struct Entra {
+    http: Client,
+    authority: String,
+    proof: Proof,
+    kept: Mutex<Option<Token>>,
+}
+
+struct Token {
+    text: String,
+    renew: Instant,
+    end: Instant,
+}
+
+impl Entra {
+    pub(super) fn new(authority: String, proof: Proof) -> Result<Self> {
+        // The places that know a machine's identity are on the machine: no proxy reaches them.
+        let is_here = matches!(proof, Proof::Managed { .. });
+        Ok(Self { http: client::http(is_here)?, authority, proof, kept: Mutex::default() })
+    }
+
+    /// A token that is good now.
+    pub(super) async fn token(&self) -> Result<String, Failure> {
+        // Whoever comes while one is fetched waits for that one.
+        let mut kept = self.kept.lock().await;
+        let now = Instant::now();
+        if let Some(token) = kept.as_ref().filter(|token| now < token.renew) {
+            return Ok(token.text.clone());
+        }
+        match self.fetch().await {
+            Ok((text, life)) => {
+                let end = now + life;
+                *kept = Some(Token { text: text.clone(), renew: end - MARGIN.min(life / 2), end });
+                Ok(text)
+            }
+            Err(failure) => match kept.as_mut().filter(|token| now < token.end) {
+                Some(token) => {
+                    tracing::warn!(error = %failure, "azuresb://: no new token; the old one serves a while yet");
+                    token.renew = now + PAUSE;
+                    Ok(token.text.clone())
+                }
+                None => Err(Failure::NoToken(Box::new(failure))),
+            },
+        }
+    }
+
+    async fn fetch(&self) -> Result<(String, Duration), Failure> {
+        let answer = self.request().await?.timeout(client::ATTEMPT).send().await?;
+        let status = answer.status();
+        let body = client::body(answer).await?;
+        if !status.is_success() {
+            return Err(Failure::Refused(Refused::of(status.as_u16(), &body)));
+        }
+        let given: Given = serde_json::from_slice(&body)
+            .map_err(|_| Failure::Strange("what gives tokens answers with something else"))?;
+        let life = given.life(Timestamp::now());
+        Ok((given.access_token, life))
+    }
+
+    async fn request(&self) -> Result<RequestBuilder, Failure> {
+        let Self { http, authority, proof, .. } = self;
+        let ask = |tenant: &str, client: &str, proof: &[(&str, &str)]| {
+            let scope = format!("{RESOURCE}/.default");
+            let mut form =
+                vec![("client_id", client), ("scope", &scope), ("grant_type", "client_credentials")];
+            form.extend(proof);
+            http.post(format!("{authority}/{tenant}/oauth2/v2.0/token")).form(&form)
+        };
+        Ok(match proof {
+            Proof::Secret { tenant, client, secret } => {
+                ask(tenant, client, &[("client_secret", secret.reveal())])
+            }
+            Proof::Workload { tenant, client, file } => {
+                let token = tokio::fs::read_to_string(file).await.map_err(Failure::File)?;
+                let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+                ask(tenant, client, &[("client_assertion_type", kind), ("client_assertion", token.trim())])
+            }
+            Proof::Managed { client, endpoint } => {
+                let request = match endpoint {
+                    Some((endpoint, word)) => http
+                        .get(endpoint)
+                        .query(&[("api-version", "2019-08-01")])
+                        .header("X-IDENTITY-HEADER", word.reveal()),
+                    None => {
+                        http.get(METADATA).query(&[("api-version", "2018-02-01")]).header("Metadata", "true")
+                    }
+                };
+                let request = request.query(&[("resource", RESOURCE)]);
+                client.iter().fold(request, |request, client| request.query(&[("client_id", client)]))
+            }
+        })
+    }
+}
+
+/// What each of them answers; the numbers are texts with some.
+#[derive(Deserialize)]
+struct Given {
+    access_token: String,
+    expires_in: Option<Value>,
+    expires_on: Option<Value>,
+}
+
+impl Given {
+    fn life(&self, now: Timestamp) -> Duration {
+        let number = |value: &Option<Value>| match value {
+            Some(Value::Number(number)) => number.as_u64(),
+            Some(Value::String(text)) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let until = || {
+            let end = i64::try_from(number(&self.expires_on)?).ok()?;
+            u64::try_from(end - now.as_second()).ok()
+        };
+        // One that does not say how long it is good is not kept.
+        Duration::from_secs(number(&self.expires_in).or_else(until).unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_proof_counts() {
+        let of = |variables: &[(&str, &str)]| {
+            Proof::of(&|name| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let who = [("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c")];
+        let (authority, proof) = of(&[&who[..], &[("AZURE_CLIENT_SECRET", "s")]].concat()).expect("a secret");
+        assert_eq!(authority, AUTHORITY);
+        let (tenant, client) = ("t".to_owned(), "c".to_owned());
+        assert_eq!(proof, Proof::Secret { tenant, client, secret: Secret::new("s") });
+        let more = [
+            ("AZURE_FEDERATED_TOKEN_FILE", "f"),
+            ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us/"),
+        ];
+        let (authority, proof) = of(&[&who[..], &more].concat()).expect("a workload");
+        assert_eq!(authority, "https://login.microsoftonline.us");
+        assert!(matches!(proof, Proof::Workload { .. }), "{proof:?}");
+        let (_, proof) = of(&[("AZURE_CLIENT_ID", "c")]).expect("managed");
+        assert_eq!(proof, Proof::Managed { client: Some("c".to_owned()), endpoint: None });
+        let (_, proof) = of(&[("IDENTITY_ENDPOINT", "http://h"), ("IDENTITY_HEADER", "w")]).expect("managed");
+        let endpoint = Some(("http://h".to_owned(), Secret::new("w")));
+        assert_eq!(proof, Proof::Managed { client: None, endpoint });
+        for (variables, says) in [
+            (&[("AZURE_CLIENT_SECRET", "hunter2")][..], "set both"),
+            (&[("AZURE_FEDERATED_TOKEN_FILE", "hunter2"), ("AZURE_CLIENT_ID", "c")], "set both"),
+            (&[("AZURE_CLIENT_CERTIFICATE_PATH", "hunter2")], "not known by certificates"),
+            (&[("IDENTITY_ENDPOINT", "hunter2")], "IDENTITY_HEADER is not"),
+        ] {
+            let error = of(variables).expect_err(says);
+            assert!(error.what().contains(says) && !error.what().contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_life_is_read_in_every_form() {
+        let now: Timestamp = "2026-01-02T03:04:05Z".parse().expect("a time");
+        let end = now.as_second() + 60;
+        for (text, seconds) in [
+            (r#"{"access_token":"t","expires_in":3599,"expires_on":1}"#.to_owned(), 3599),
+            (r#"{"access_token":"t","expires_in":"86399"}"#.to_owned(), 86_399),
+            (format!(r#"{{"access_token":"t","expires_on":"{end}"}}"#), 60),
+            (format!(r#"{{"access_token":"t","expires_on":{end}}}"#), 60),
+            (r#"{"access_token":"t","expires_on":"1"}"#.to_owned(), 0),
+            (r#"{"access_token":"t"}"#.to_owned(), 0),
+        ] {
+            let given: Given = serde_json::from_str(&text).expect("JSON");
+            assert_eq!(given.life(now), Duration::from_secs(seconds), "{text}");
+        }
+    }
+}

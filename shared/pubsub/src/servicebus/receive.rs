@@ -1,0 +1,269 @@
+//! Receiving. A request brings one message at the most: one waits until something comes, and then others, which do not wait,
+//! bring what else is there, twice as many at once with each that had luck.
+//!
+//! A request that nobody waits for any more is not cut off: the service may have locked a message for it that would then be
+//! nobody's until the lock runs out. It ends by itself, and what it brings is handed back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::port::bus::{self, Delivery};
+use futures_util::{StreamExt, stream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::client::{self, Client};
+use super::fail::Failure;
+use super::settings::Reader;
+
+/// Requests for messages at once, of one subscription.
+const REQUESTS: usize = 16;
+/// Requests to keep messages at once.
+const RENEWALS: usize = 16;
+/// What does not wait is here by then, or is handed back.
+const AT_ONCE: Duration = Duration::from_secs(2);
+/// How long the end waits for requests that are under way.
+const LEAVING: Duration = Duration::from_millis(2500);
+/// What a lock lasts until a message has said it: the least that the portal proposes.
+const HOLD: Duration = Duration::from_secs(30);
+
+/// A consumer of one subscription.
+pub(super) struct Subscription {
+    reading: Arc<Reading>,
+    wait: Duration,
+    batch: usize,
+}
+
+/// What the requests under way share with it, and outlive it by.
+struct Reading {
+    client: Client,
+    /// How long a lock lasts, in milliseconds.
+    hold: AtomicU64,
+    requests: Arc<Semaphore>,
+    closed: CancellationToken,
+}
+
+impl Subscription {
+    pub(super) fn new(client: Client, reader: &Reader) -> Self {
+        let reading = Reading {
+            client,
+            hold: AtomicU64::new(millis(HOLD)),
+            requests: Arc::new(Semaphore::new(REQUESTS)),
+            closed: CancellationToken::new(),
+        };
+        Self { reading: Arc::new(reading), wait: reader.wait, batch: reader.batch }
+    }
+
+    fn error(&self, failure: Failure) -> Error {
+        self.reading.client.error(failure)
+    }
+
+    fn closed(&self) -> Error {
+        Error::new(Kind::Unavailable, format!("{}: it was closed", self.reading.client.name()))
+    }
+
+    /// One message that was waited for, and those that could be had with it; none if none came in time.
+    async fn batch(&self, wanted: usize) -> Result<Vec<Delivery>, Failure> {
+        let mut round = Round::new(&self.reading);
+        // The only error is that there will be no more permits, at the end.
+        let Ok(permit) = Arc::clone(&self.reading.requests).acquire_owned().await else {
+            return Ok(Vec::new());
+        };
+        round.ask(self.wait, permit);
+        if !round.next().await? {
+            return Ok(Vec::new());
+        }
+        let end = Instant::now() + AT_ONCE;
+        let (mut at_once, mut more) = (1, true);
+        loop {
+            while more && round.under_way < at_once && round.got.len() + round.under_way < wanted {
+                // Others of this process may have them all.
+                let Ok(permit) = Arc::clone(&self.reading.requests).try_acquire_owned() else { break };
+                round.ask(Duration::ZERO, permit);
+            }
+            if round.under_way == 0 {
+                break;
+            }
+            match timeout_at(end, round.next()).await {
+                Ok(Ok(true)) => at_once = (at_once * 2).min(REQUESTS),
+                // What is wrong will be wrong with the next that waits, too.
+                Ok(Ok(false) | Err(_)) => more = false,
+                Err(_) => break,
+            }
+        }
+        Ok(std::mem::take(&mut round.got))
+    }
+}
+
+#[async_trait]
+impl bus::Subscription for Subscription {
+    async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
+        let wanted = max.clamp(1, self.batch);
+        loop {
+            let batch = tokio::select! {
+                biased;
+                () = self.reading.closed.cancelled() => return Err(self.closed()),
+                batch = self.batch(wanted) => batch.map_err(|failure| self.error(failure))?,
+            };
+            if !batch.is_empty() {
+                return Ok(batch);
+            }
+        }
+    }
+
+    fn hold(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.reading.hold.load(Ordering::Relaxed)))
+    }
+
+    async fn extend(&self, deliveries: &[Delivery]) -> Vec<Result<()>> {
+        // One that is not through by the next time is late anyway.
+        let all = Duration::from_millis(self.reading.hold.load(Ordering::Relaxed)) / 3;
+        let renewals: Vec<_> = deliveries
+            .iter()
+            .map(|delivery| async move {
+                let renew = |limit| self.reading.client.renew(&delivery.receipt, limit);
+                client::patiently(all, renew).await.map_err(|failure| self.error(failure))
+            })
+            .collect();
+        stream::iter(renewals).buffered(RENEWALS).collect().await
+    }
+
+    async fn ack(&self, delivery: &Delivery) -> Result<()> {
+        let delete = |limit| self.reading.client.delete(&delivery.receipt, limit);
+        match client::patiently(client::OPERATION, delete).await {
+            // Settled before, or somebody else's by now.
+            Err(failure) if failure.is_lost() => {
+                tracing::debug!(bus = self.reading.client.name(), error = %failure, "an ack came too late");
+                Ok(())
+            }
+            outcome => outcome.map_err(|failure| self.error(failure)),
+        }
+    }
+
+    async fn nack(&self, delivery: &Delivery) -> Result<()> {
+        let unlock = |limit| self.reading.client.unlock(&delivery.receipt, limit);
+        match client::patiently(client::OPERATION, unlock).await {
+            Err(failure) if failure.is_lost() => Ok(()),
+            outcome => outcome.map_err(|failure| self.error(failure)),
+        }
+    }
+
+    async fn close(&self) {
+        self.reading.closed.cancel();
+        let all = u32::try_from(REQUESTS).unwrap_or(u32::MAX);
+        // Each request that is under way has a permit until it has handed back what it brought.
+        if timeout(LEAVING, self.reading.requests.acquire_many(all)).await.is_err() {
+            tracing::debug!(
+                bus = self.reading.client.name(),
+                "closed while a request for messages was waiting"
+            );
+        }
+        self.reading.requests.close();
+    }
+
+    async fn check(&self) -> Result<()> {
+        let knock = |limit| self.reading.client.knock(limit);
+        client::patiently(client::OPERATION, knock).await.map_err(|failure| self.error(failure))
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.reading.closed.cancel();
+    }
+}
+
+impl Reading {
+    /// Hands back what nobody waits for any more. It may be late for that, and then there is nothing to do.
+    async fn hand_back(&self, delivery: &Delivery) {
+        let unlock = |limit| self.client.unlock(&delivery.receipt, limit);
+        match client::patiently(client::ATTEMPT, unlock).await {
+            Err(failure) if !failure.is_lost() => {
+                tracing::warn!(
+                    bus = self.client.name(),
+                    error = %failure,
+                    "a message could not be handed back and will be delivered again when its lock runs out"
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+type Came = Result<Option<Delivery>, Failure>;
+
+/// The requests of one call of `receive`, and what they have brought so far. Dropped in the middle, it hands that back.
+struct Round {
+    reading: Arc<Reading>,
+    sender: mpsc::UnboundedSender<(Came, OwnedSemaphorePermit)>,
+    receiver: mpsc::UnboundedReceiver<(Came, OwnedSemaphorePermit)>,
+    under_way: usize,
+    got: Vec<Delivery>,
+}
+
+impl Round {
+    fn new(reading: &Arc<Reading>) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Self { reading: Arc::clone(reading), sender, receiver, under_way: 0, got: Vec::new() }
+    }
+
+    /// Sends a request, in a task of its own.
+    fn ask(&mut self, wait: Duration, permit: OwnedSemaphorePermit) {
+        self.under_way += 1;
+        let (reading, sender) = (Arc::clone(&self.reading), self.sender.clone());
+        tokio::spawn(async move {
+            let came = reading.client.peek_lock(wait).await.map(|came| {
+                came.map(|(body, locked)| {
+                    if let Some(hold) = locked.hold {
+                        reading.hold.store(millis(hold), Ordering::Relaxed);
+                    }
+                    Delivery { body, receipt: locked.receipt }
+                })
+            });
+            if let Err(mpsc::error::SendError((Ok(Some(orphan)), _permit))) = sender.send((came, permit)) {
+                reading.hand_back(&orphan).await;
+            }
+        });
+    }
+
+    /// Waits for one of the requests; whether it had luck.
+    async fn next(&mut self) -> Result<bool, Failure> {
+        // There is a sender as long as this is here, so that the end never comes.
+        let Some((came, _permit)) = self.receiver.recv().await else { return Ok(false) };
+        self.under_way -= 1;
+        let came = came?;
+        let luck = came.is_some();
+        self.got.extend(came);
+        Ok(luck)
+    }
+}
+
+impl Drop for Round {
+    fn drop(&mut self) {
+        // From here on, what a request brings is its own affair.
+        self.receiver.close();
+        let mut orphans: Vec<(Delivery, Option<OwnedSemaphorePermit>)> =
+            self.got.drain(..).map(|delivery| (delivery, None)).collect();
+        while let Ok((came, permit)) = self.receiver.try_recv() {
+            if let Ok(Some(delivery)) = came {
+                orphans.push((delivery, Some(permit)));
+            }
+        }
+        // Without a runtime the process is at its end, and the locks run out.
+        if let (false, Ok(runtime)) = (orphans.is_empty(), tokio::runtime::Handle::try_current()) {
+            let reading = Arc::clone(&self.reading);
+            runtime.spawn(async move {
+                let hand_back = orphans.iter().map(|(delivery, _)| reading.hand_back(delivery));
+                futures_util::future::join_all(hand_back).await;
+            });
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

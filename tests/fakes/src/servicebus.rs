@@ -1,0 +1,143 @@
+//! Azure Service Bus, in memory: topics and subscriptions over its REST API, and the places that give tokens for it.
+//!
+//! Written from <https://learn.microsoft.com/rest/api/servicebus/service-bus-runtime-rest> (send, peek-lock, delete, unlock,
+//! renew-lock), <https://learn.microsoft.com/rest/api/servicebus/message-headers-and-properties>,
+//! <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-sas> and
+//! <https://learn.microsoft.com/azure/service-bus-messaging/message-transfers-locks-settlement>. Microsoft's emulator speaks
+//! AMQP alone. Its newer clients do too; `tests/python.rs` drives this by the last that spoke REST, `azure-servicebus`
+//! 0.21.1 for Python.
+//!
+//! What it keeps: who asks and what they may, locks and how long they last, how often a message was delivered, the
+//! dead letters, what is sent twice. It has no sessions, filters, batches or scheduled messages, and nothing is ever too
+//! old.
+
+mod broker;
+mod rights;
+mod tokens;
+mod world;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio::sync::Notify;
+
+use crate::server::{self, Server};
+use rights::Rules;
+use tokens::Tokens;
+use world::World;
+
+pub use tokens::{CLIENT, SECRET, TENANT};
+
+/// A server on the loopback address, until it is dropped.
+pub struct Fake {
+    server: Server,
+    state: Arc<State>,
+}
+
+/// What its handlers share.
+struct State {
+    rules: Rules,
+    tokens: Tokens,
+    world: Mutex<World>,
+    /// Something may be there to be received.
+    news: Notify,
+}
+
+impl State {
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a subscription is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// `LockDuration`: how long a message is its receiver's.
+    pub lock: Duration,
+    /// `MaxDeliveryCount`: a message that comes back after so many deliveries becomes a dead letter.
+    pub deliveries: u32,
+}
+
+impl Default for Setup {
+    /// As the service sets it up of itself.
+    fn default() -> Self {
+        Self { lock: Duration::from_secs(60), deliveries: 10 }
+    }
+}
+
+impl Fake {
+    /// One on a port that is free.
+    ///
+    /// # Errors
+    /// There is no port to be had.
+    pub fn start() -> io::Result<Self> {
+        Self::start_on(0)
+    }
+
+    /// The same on this port.
+    ///
+    /// # Errors
+    /// Those of [`Fake::start`].
+    pub fn start_on(port: u16) -> io::Result<Self> {
+        let (listener, _) = server::listen(port)?;
+        let state = State {
+            rules: Rules::new(),
+            tokens: Tokens::default(),
+            world: Mutex::default(),
+            news: Notify::new(),
+        };
+        let state = Arc::new(state);
+        let router = Router::new()
+            .route("/{tenant}/oauth2/v2.0/token", post(tokens::entra))
+            .route("/metadata/identity/oauth2/token", get(tokens::machine))
+            .route("/msi/token", get(tokens::place))
+            .fallback(broker::serve)
+            .with_state(Arc::clone(&state));
+        let server = Server::start(listener, router)?;
+        Ok(Self { server, state })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The key of a rule: `manager`, `sender` or `listener`, by what they may.
+    pub fn key(&self, rule: &str) -> &str {
+        self.state.rules.key(rule)
+    }
+
+    /// Makes a topic with one subscription, or one more for a topic that is there.
+    pub fn make(&self, topic: &str, subscription: &str, setup: Setup) {
+        self.state.world().make(topic, subscription, setup);
+    }
+
+    /// From now on, this topic takes no message a second time (`RequiresDuplicateDetection`).
+    pub fn detect_duplicates(&self, topic: &str) {
+        self.state.world().detect_duplicates(topic);
+    }
+
+    /// How many messages a subscription has, whoever they are locked by, and how many dead letters.
+    pub fn count(&self, topic: &str, subscription: &str) -> (usize, usize) {
+        self.state.world().count(topic, subscription)
+    }
+
+    /// The properties of the messages of a subscription, as a receiver would see them.
+    pub fn properties(&self, topic: &str, subscription: &str) -> Vec<serde_json::Value> {
+        self.state.world().properties(topic, subscription)
+    }
+
+    /// How many tokens it has given.
+    pub fn tokens(&self) -> usize {
+        self.state.tokens.given()
+    }
+
+    /// The tokens that it gives from now on last so long.
+    pub fn tokens_last(&self, life: Duration) {
+        self.state.tokens.last(life);
+    }
+}
