@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::server::{self, Server};
@@ -109,6 +110,19 @@ impl Fake {
     /// The key of a rule: `manager`, `sender` or `listener`, by what they may.
     pub fn key(&self, rule: &str) -> &str {
         self.state.rules.key(rule)
+    }
+
+    /// The connection string with that key.
+    pub fn connection_string(&self, rule: &str) -> String {
+        let (address, key) = (self.address(), self.key(rule));
+        format!(
+            "Endpoint=sb://{address}/;SharedAccessKeyName={rule};SharedAccessKey={key};UseDevelopmentEmulator=true"
+        )
+    }
+
+    /// A signature with that key for one topic, which is good until `end`.
+    pub fn signature(&self, rule: &str, topic: &str, end: Timestamp) -> String {
+        self.state.rules.sign(rule, &format!("http://{}/{topic}", self.address()), end)
     }
 
     /// Makes a topic with one subscription, or one more for a topic that is there.

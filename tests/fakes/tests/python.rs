@@ -1,14 +1,10 @@
-//! The fake of Google Cloud Storage, driven by the client that Google itself maintains: whoever writes both sides of a
-//! protocol may be wrong in the same way on both. `tests/services` installs the client.
+//! The fakes, driven by clients that their makers wrote: whoever writes both sides of a protocol may be wrong in the same
+//! way on both. `tests/services` installs the clients.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use autopgo_conformance::skip;
-
-const PYTHON: &str = "AUTOPGO_TEST_GOOGLE_CLOUD_STORAGE";
-/// Fewer checks than this, and something was left out.
-const CHECKS: u32 = 50;
 
 /// Ends the server with the test.
 struct Server(Child);
@@ -20,25 +16,39 @@ impl Drop for Server {
     }
 }
 
-#[test]
-fn googles_own_client_finds_nothing_strange() {
-    let Some(python) = std::env::var_os(PYTHON).filter(|python| !python.is_empty()) else {
-        let why = format!("{PYTHON} names no Python that has it; `tests/run services` installs it");
-        return skip("google-cloud-storage", &why);
+/// Has `script`, run by the Python that has the client, drive `fake`. Fewer checks than `least`, and something was left out.
+fn drive(client: &str, python: &str, fake: &str, script: &str, least: u32) {
+    let Some(path) = std::env::var_os(python).filter(|path| !path.is_empty()) else {
+        let why = format!("{python} names no Python that has it; `tests/run services` installs it");
+        return skip(client, &why);
     };
     let folder = tempfile::tempdir().expect("a folder");
-    let fake = Command::new(env!("CARGO_BIN_EXE_fake-gcs")).arg(folder.path()).stdout(Stdio::piped()).spawn();
+    let fake = Command::new(fake).arg(folder.path()).stdout(Stdio::piped()).spawn();
     let mut server = Server(fake.expect("started"));
     let mut url = String::new();
     let out = server.0.stdout.take().expect("piped");
     BufReader::new(out).read_line(&mut url).expect("it says where it is");
-    let driven = Command::new(python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client.py"))
+    let driven = Command::new(path)
+        .arg(script)
         .args([url.trim().as_ref(), folder.path().as_os_str()])
         .output()
         .expect("run");
     let (out, err) = (String::from_utf8_lossy(&driven.stdout), String::from_utf8_lossy(&driven.stderr));
     assert!(driven.status.success(), "{out}{err}");
     let checks: u32 = out.trim().parse().expect("the number of its checks");
-    assert!(checks >= CHECKS, "only {checks} checks");
+    assert!(checks >= least, "only {checks} checks");
+}
+
+#[test]
+fn googles_own_client_finds_nothing_strange() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client.py");
+    let fake = env!("CARGO_BIN_EXE_fake-gcs");
+    drive("google-cloud-storage", "AUTOPGO_TEST_GOOGLE_CLOUD_STORAGE", fake, script, 50);
+}
+
+#[test]
+fn microsofts_own_client_finds_nothing_strange() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servicebus.py");
+    let fake = env!("CARGO_BIN_EXE_fake-servicebus");
+    drive("azure-servicebus", "AUTOPGO_TEST_AZURE_SERVICEBUS", fake, script, 40);
 }

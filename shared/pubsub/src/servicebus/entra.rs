@@ -4,7 +4,7 @@
 //! 2. a workload identity: `AZURE_FEDERATED_TOKEN_FILE` in the place of the secret (the same page, third case);
 //! 3. the managed identity of where this runs: by `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` where they are set
 //!    (<https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>), otherwise by the
-//!    metadata service
+//!    machine's metadata service, which `AZURE_POD_IDENTITY_AUTHORITY_HOST` puts elsewhere
 //!    (<https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>).
 //!    `AZURE_CLIENT_ID` chooses one of several.
 //!
@@ -30,7 +30,7 @@ use super::settings::{Secret, invalid};
 /// What tokens are for (<https://learn.microsoft.com/azure/service-bus-messaging/authenticate-application>).
 const RESOURCE: &str = "https://servicebus.azure.net";
 const AUTHORITY: &str = "https://login.microsoftonline.com";
-const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
+const METADATA: &str = "http://169.254.169.254";
 
 /// What is left of a token's life when another is fetched, unless that is half of it.
 const MARGIN: Duration = Duration::from_secs(300);
@@ -44,8 +44,17 @@ pub(super) enum Proof {
     Secret { tenant: String, client: String, secret: Secret },
     /// A token that somebody else keeps fresh in a file.
     Workload { tenant: String, client: String, file: String },
-    /// The place where this runs: its endpoint and the word it wants to hear, or the metadata service.
-    Managed { client: Option<String>, endpoint: Option<(String, Secret)> },
+    /// Nothing: the place where this runs knows who it is.
+    Managed { client: Option<String>, place: Place },
+}
+
+/// Who is asked for the token of a managed identity.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// This endpoint, which wants to hear a word.
+    Endpoint { url: String, word: Secret },
+    /// The metadata service at `http://HOST`.
+    Machine { host: String },
 }
 
 impl Proof {
@@ -70,16 +79,20 @@ impl Proof {
             let (tenant, client) = both("AZURE_FEDERATED_TOKEN_FILE")?;
             Self::Workload { tenant, client, file }
         } else {
-            let endpoint = match (set("IDENTITY_ENDPOINT"), set("IDENTITY_HEADER")) {
-                (Some(endpoint), Some(header)) => Some((endpoint, Secret::new(header))),
+            let place = match (set("IDENTITY_ENDPOINT"), set("IDENTITY_HEADER")) {
+                (Some(url), Some(word)) => Place::Endpoint { url, word: Secret::new(word) },
                 (Some(_), None) => {
                     return Err(invalid(
                         "IDENTITY_ENDPOINT is set and IDENTITY_HEADER is not; both come together",
                     ));
                 }
-                (None, _) => None,
+                (None, _) => {
+                    let host =
+                        set("AZURE_POD_IDENTITY_AUTHORITY_HOST").unwrap_or_else(|| METADATA.to_owned());
+                    Place::Machine { host: host.trim_end_matches('/').to_owned() }
+                }
             };
-            Self::Managed { client, endpoint }
+            Self::Managed { client, place }
         };
         let authority = set("AZURE_AUTHORITY_HOST").unwrap_or_else(|| AUTHORITY.to_owned());
         Ok((authority.trim_end_matches('/').to_owned(), proof))
@@ -150,7 +163,7 @@ impl Entra {
         let ask = |tenant: &str, client: &str, proof: &[(&str, &str)]| {
             let scope = format!("{RESOURCE}/.default");
             let mut form =
-                vec![("client_id", client), ("scope", &scope), ("grant_type", "client_credentials")];
+                vec![("client_id", client), ("scope", scope.as_str()), ("grant_type", "client_credentials")];
             form.extend(proof);
             http.post(format!("{authority}/{tenant}/oauth2/v2.0/token")).form(&form)
         };
@@ -163,15 +176,16 @@ impl Entra {
                 let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
                 ask(tenant, client, &[("client_assertion_type", kind), ("client_assertion", token.trim())])
             }
-            Proof::Managed { client, endpoint } => {
-                let request = match endpoint {
-                    Some((endpoint, word)) => http
-                        .get(endpoint)
+            Proof::Managed { client, place } => {
+                let request = match place {
+                    Place::Endpoint { url, word } => http
+                        .get(url)
                         .query(&[("api-version", "2019-08-01")])
                         .header("X-IDENTITY-HEADER", word.reveal()),
-                    None => {
-                        http.get(METADATA).query(&[("api-version", "2018-02-01")]).header("Metadata", "true")
-                    }
+                    Place::Machine { host } => http
+                        .get(format!("{host}/metadata/identity/oauth2/token"))
+                        .query(&[("api-version", "2018-02-01")])
+                        .header("Metadata", "true"),
                 };
                 let request = request.query(&[("resource", RESOURCE)]);
                 client.iter().fold(request, |request, client| request.query(&[("client_id", client)]))
@@ -228,10 +242,11 @@ mod tests {
         assert_eq!(authority, "https://login.microsoftonline.us");
         assert!(matches!(proof, Proof::Workload { .. }), "{proof:?}");
         let (_, proof) = of(&[("AZURE_CLIENT_ID", "c")]).expect("managed");
-        assert_eq!(proof, Proof::Managed { client: Some("c".to_owned()), endpoint: None });
+        let place = Place::Machine { host: METADATA.to_owned() };
+        assert_eq!(proof, Proof::Managed { client: Some("c".to_owned()), place });
         let (_, proof) = of(&[("IDENTITY_ENDPOINT", "http://h"), ("IDENTITY_HEADER", "w")]).expect("managed");
-        let endpoint = Some(("http://h".to_owned(), Secret::new("w")));
-        assert_eq!(proof, Proof::Managed { client: None, endpoint });
+        let place = Place::Endpoint { url: "http://h".to_owned(), word: Secret::new("w") };
+        assert_eq!(proof, Proof::Managed { client: None, place });
         for (variables, says) in [
             (&[("AZURE_CLIENT_SECRET", "hunter2")][..], "set both"),
             (&[("AZURE_FEDERATED_TOKEN_FILE", "hunter2"), ("AZURE_CLIENT_ID", "c")], "set both"),

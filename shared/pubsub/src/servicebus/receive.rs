@@ -107,7 +107,9 @@ impl bus::Subscription for Subscription {
             let batch = tokio::select! {
                 biased;
                 () = self.reading.closed.cancelled() => return Err(self.closed()),
-                batch = self.batch(wanted) => batch.map_err(|failure| self.error(failure))?,
+                batch = client::patiently(client::OPERATION, |_| self.batch(wanted)) => {
+                    batch.map_err(|failure| self.error(failure))?
+                }
             };
             if !batch.is_empty() {
                 return Ok(batch);
