@@ -1,6 +1,8 @@
 //! The fakes, driven by clients that their makers wrote: whoever writes both sides of a protocol may be wrong in the same
 //! way on both. `tests/services` installs the clients.
 
+#![expect(clippy::expect_used, reason = "all of it is a test")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 

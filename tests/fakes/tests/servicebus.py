@@ -10,7 +10,7 @@ import time
 
 import requests
 from azure.common import AzureHttpError
-from azure.servicebus import Message, ServiceBusService
+from azure.servicebus import AzureServiceBusResourceNotFound, Message, ServiceBusService
 
 url, folder = sys.argv[1], pathlib.Path(sys.argv[2])
 checks = 0
@@ -53,8 +53,13 @@ def service(rule, key=None):
 
 manager, sender, listener = service("manager"), service("sender"), service("listener")
 
-check(manager.get_topic("topic") is not None, "the topic can be looked at")
-refused(404, lambda: manager.get_topic("nothing"))
+check(manager.get_topic("topic").requires_duplicate_detection is False, "the topic can be looked at")
+check(manager.get_subscription("topic", "brief").max_delivery_count == 2, "the subscription can be looked at")
+try:
+    raise AssertionError(f"it is not there: {manager.get_topic('nothing')}")
+except AzureServiceBusResourceNotFound:
+    check(True, "it is not there")
+check(manager.get_subscription("topic", "nothing").max_delivery_count is None, "it is not there")
 refused(401, lambda: sender.get_topic("topic"))
 
 # Sent, received, and as it was.

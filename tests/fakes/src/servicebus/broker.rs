@@ -117,7 +117,7 @@ pub(super) async fn serve(
     match (method.as_str(), Target::of(&path)) {
         ("POST", Target::Messages(topic)) => {
             allow(Claim::Send)?;
-            send(&state, &topic, &headers, body)?;
+            send(&state, &topic, &headers, &body)?;
             Ok(StatusCode::CREATED.into_response())
         }
         ("POST", Target::Head(topic, subscription)) => {
@@ -143,7 +143,7 @@ pub(super) async fn serve(
         }
         ("GET", Target::Entity(topic, subscription)) => {
             allow(Claim::Manage)?;
-            entity(&state, &topic, subscription.as_deref())
+            Ok(entity(&state, &topic, subscription.as_deref()))
         }
         _ => Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "The operation is not known here.")),
     }
@@ -163,7 +163,7 @@ fn allowed(state: &State, headers: &HeaderMap, claim: Claim, host: &str, path: &
     }
 }
 
-fn send(state: &State, topic: &str, headers: &HeaderMap, body: Bytes) -> Result<(), Refusal> {
+fn send(state: &State, topic: &str, headers: &HeaderMap, body: &Bytes) -> Result<(), Refusal> {
     let bad = |detail: &str| Refusal::new(StatusCode::BAD_REQUEST, detail);
     if body.len() > LARGEST {
         let detail = "The received message exceeds the maximum size allowed.";
@@ -182,7 +182,7 @@ fn send(state: &State, topic: &str, headers: &HeaderMap, body: Bytes) -> Result<
         return Err(bad("MessageId and PartitionKey have at most 128 characters"));
     }
     let content_type = text(headers, "content-type");
-    state.world().send(topic, body, content_type, properties)?;
+    state.world().send(topic, body, content_type.as_deref(), properties)?;
     state.news.notify_waiters();
     Ok(())
 }
@@ -224,21 +224,18 @@ async fn peek_lock(
     Ok(answer)
 }
 
-fn entity(state: &State, topic: &str, subscription: Option<&str>) -> Result<Response, Refusal> {
-    let mut world = state.world();
-    let (there, name, kind) = match subscription {
-        Some(name) => (world.subscription_is_there(topic, name), name, "SubscriptionDescription"),
-        None => (world.has_topic(topic), topic, "TopicDescription"),
+/// The description of what is there. Of what is not, the answer is a list of nothing, as Microsoft's client expects it.
+fn entity(state: &State, topic: &str, subscription: Option<&str>) -> Response {
+    let name = subscription.unwrap_or(topic);
+    let body = match state.world().describe(topic, subscription) {
+        Some((kind, properties)) => format!(
+            "<entry xmlns=\"http://www.w3.org/2005/Atom\"><title type=\"text\">{name}</title><content \
+             type=\"application/xml\"><{kind} xmlns=\"http://schemas.microsoft.com/netservices/2010/10/servicebus/connect\">\
+             {properties}</{kind}></content></entry>"
+        ),
+        None => "<feed xmlns=\"http://www.w3.org/2005/Atom\"><title type=\"text\">Publicly Listed Services</title></feed>".to_owned(),
     };
-    if !there {
-        return Err(Refusal::new(StatusCode::NOT_FOUND, format!("Entity '{name}' was not found.")));
-    }
-    let body = format!(
-        "<entry xmlns=\"http://www.w3.org/2005/Atom\"><title type=\"text\">{name}</title><content \
-         type=\"application/xml\"><{kind} xmlns=\"http://schemas.microsoft.com/netservices/2010/10/servicebus/connect\"/>\
-         </content></entry>"
-    );
-    Ok(([(header::CONTENT_TYPE, "application/atom+xml;type=entry;charset=utf-8")], body).into_response())
+    ([(header::CONTENT_TYPE, "application/atom+xml;type=entry;charset=utf-8")], body).into_response()
 }
 
 fn patience(query: &str) -> Result<Duration, Refusal> {

@@ -85,10 +85,12 @@ impl Rules {
     }
 }
 
-/// Whether what is signed is what is asked for, or above it. Case counts for nothing, nor does the scheme or the port.
+/// Whether what is signed is what is asked for, or above it. Case counts for nothing, nor does the scheme, the port or, as
+/// Microsoft's client signs it too, the query.
 fn covers(resource: &str, host: &str, path: &str) -> bool {
     let resource = resource.to_ascii_lowercase();
-    let resource = resource.split_once("://").map_or(resource.as_str(), |(_, rest)| rest);
+    let resource = resource.split('?').next().unwrap_or_default();
+    let resource = resource.split_once("://").map_or(resource, |(_, rest)| rest);
     let (signed_host, signed_path) = resource.split_once('/').unwrap_or((resource, ""));
     let without_port = |host: &str| host.split(':').next().unwrap_or_default().to_ascii_lowercase();
     let (path, signed_path) = (path.to_ascii_lowercase(), signed_path.trim_end_matches('/'));
@@ -108,6 +110,7 @@ mod tests {
             ("sb://H:443/PGO/", "/pgo/subscriptions/s", true),
             ("http://h", "/pgo/messages", true),
             ("h/pgo", "/pgo", true),
+            ("https://h:443/pgo/messages/head?timeout=0", "/pgo/messages/head", true),
             ("https://h/pgo", "/pgo2/messages", false),
             ("https://h/pgo/subscriptions/a", "/pgo/subscriptions/b/messages/head", false),
             ("https://other/pgo", "/pgo/messages", false),

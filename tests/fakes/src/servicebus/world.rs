@@ -64,8 +64,21 @@ impl World {
         }
     }
 
-    pub(super) fn has_topic(&self, topic: &str) -> bool {
-        self.0.contains_key(topic)
+    /// What is to be known of a topic, or of a subscription to it.
+    pub(super) fn describe(&self, topic: &str, subscription: Option<&str>) -> Option<(&'static str, String)> {
+        let topic = self.0.get(topic)?;
+        let Some(name) = subscription else {
+            let once = topic.seen.is_some();
+            let properties = format!("<RequiresDuplicateDetection>{once}</RequiresDuplicateDetection>");
+            return Some(("TopicDescription", properties));
+        };
+        let Setup { lock, deliveries } = topic.subscriptions.get(name)?.setup;
+        let properties = format!(
+            "<LockDuration>PT{}S</LockDuration><RequiresSession>false</RequiresSession>\
+             <MaxDeliveryCount>{deliveries}</MaxDeliveryCount>",
+            lock.as_secs()
+        );
+        Some(("SubscriptionDescription", properties))
     }
 
     pub(super) fn count(&mut self, topic: &str, subscription: &str) -> (usize, usize) {
@@ -83,8 +96,8 @@ impl World {
     pub(super) fn send(
         &mut self,
         topic: &str,
-        body: Bytes,
-        content_type: Option<String>,
+        body: &Bytes,
+        content_type: Option<&str>,
         mut properties: Map<String, Value>,
     ) -> Result<(), Refusal> {
         let topic = self.0.get_mut(topic).ok_or_else(|| Refusal::no_entity(topic))?;
@@ -97,7 +110,8 @@ impl World {
         topic.sequence += 1;
         let (sequence, enqueued) = (topic.sequence, Timestamp::now());
         for subscription in topic.subscriptions.values_mut() {
-            let (body, content_type, properties) = (body.clone(), content_type.clone(), properties.clone());
+            let (body, properties) = (body.clone(), properties.clone());
+            let content_type = content_type.map(str::to_owned);
             let stored =
                 Stored { body, content_type, properties, sequence, enqueued, deliveries: 0, lock: None };
             subscription.messages.insert(sequence, stored);
@@ -169,10 +183,6 @@ impl World {
             (lock.ends, lock.ends_utc) = (Instant::now() + duration, Timestamp::now() + duration);
         }
         Ok(())
-    }
-
-    pub(super) fn subscription_is_there(&mut self, topic: &str, subscription: &str) -> bool {
-        self.subscription(topic, subscription).is_ok()
     }
 
     fn subscription(&mut self, topic: &str, subscription: &str) -> Result<&mut Subscription, Refusal> {
