@@ -1,6 +1,6 @@
 //! The laws of a bus on the peer of Service Bus, and what belongs to this bus alone.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "all of it is a test")]
+#![expect(clippy::expect_used, reason = "all of it is a test")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
