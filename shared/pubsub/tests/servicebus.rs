@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use autopgo_conformance::bus::{Facts, Harness, Missing};
+use autopgo_conformance::bus::{Broker, Facts, Harness, Missing};
 use autopgo_conformance::bus_laws;
 use autopgo_conformance::proxy::{Fault, Proxy};
 use autopgo_core::clock::System;
-use autopgo_core::error::{Kind, Result};
+use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::bus::{Message, Subscription, Topic};
 use autopgo_fakes::servicebus::{CLIENT, Fake, SECRET, Setup, TENANT};
 use autopgo_pubsub::open::{Environment, subscription, topic};
@@ -115,9 +115,32 @@ impl Harness for Peer {
         Ok((Missing::Subscription(subscription(url, &self.environment).await?), "nobody".to_owned()))
     }
 
+    fn broker(&self) -> Option<&dyn Broker> {
+        Some(self)
+    }
+
+    fn grain(&self) -> Duration {
+        // The end of a lock comes in whole seconds.
+        Duration::from_secs(1)
+    }
+
     fn facts(&self) -> Facts {
         // The order needs sessions.
         Facts { ordered_by_key: false, ack_deadline: Duration::from_secs(2), many: 1_000 }
+    }
+}
+
+#[async_trait]
+impl Broker for Peer {
+    async fn stop(&self) -> Result<()> {
+        self.fake.stop();
+        Ok(())
+    }
+
+    async fn start(&self) -> Result<()> {
+        self.fake
+            .start_again()
+            .map_err(|error| Error::new(Kind::Internal, "starting it again").because(error))
     }
 }
 

@@ -35,7 +35,8 @@ pub use tokens::{CLIENT, SECRET, TENANT};
 
 /// A server on the loopback address, until it is dropped.
 pub struct Fake {
-    server: Server,
+    address: SocketAddr,
+    server: Mutex<Option<Server>>,
     state: Arc<State>,
 }
 
@@ -84,7 +85,7 @@ impl Fake {
     /// # Errors
     /// Those of [`Fake::start`].
     pub fn start_on(port: u16) -> io::Result<Self> {
-        let (listener, _) = server::listen(port)?;
+        let (listener, address) = server::listen(port)?;
         let state = State {
             rules: Rules::new(),
             tokens: Tokens::default(),
@@ -92,19 +93,33 @@ impl Fake {
             news: Notify::new(),
         };
         let state = Arc::new(state);
-        let router = Router::new()
-            .route("/{tenant}/oauth2/v2.0/token", post(tokens::entra))
-            .route("/metadata/identity/oauth2/token", get(tokens::machine))
-            .route("/msi/token", get(tokens::place))
-            .fallback(broker::serve)
-            .with_state(Arc::clone(&state));
-        let server = Server::start(listener, router)?;
-        Ok(Self { server, state })
+        let server = Server::start(listener, router(Arc::clone(&state)))?;
+        Ok(Self { address, server: Mutex::new(Some(server)), state })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.server.address()
+        self.address
+    }
+
+    /// Stops it, with every connection; what it has it keeps.
+    pub fn stop(&self) {
+        drop(self.server().take());
+    }
+
+    /// Starts it where it was.
+    ///
+    /// # Errors
+    /// Somebody else has its port by now.
+    pub fn start_again(&self) -> io::Result<()> {
+        self.stop();
+        let (listener, _) = server::listen(self.address.port())?;
+        *self.server() = Some(Server::start(listener, router(Arc::clone(&self.state)))?);
+        Ok(())
+    }
+
+    fn server(&self) -> MutexGuard<'_, Option<Server>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key of a rule: `manager`, `sender` or `listener`, by what they may.
@@ -154,4 +169,13 @@ impl Fake {
     pub fn tokens_last(&self, life: Duration) {
         self.state.tokens.last(life);
     }
+}
+
+fn router(state: Arc<State>) -> Router {
+    Router::new()
+        .route("/{tenant}/oauth2/v2.0/token", post(tokens::entra))
+        .route("/metadata/identity/oauth2/token", get(tokens::machine))
+        .route("/msi/token", get(tokens::place))
+        .fallback(broker::serve)
+        .with_state(state)
 }
