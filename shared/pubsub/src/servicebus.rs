@@ -10,7 +10,7 @@
 //! The key of a message is its `PartitionKey`. The order within one is not promised: that needs sessions, which the
 //! original does not use.
 //!
-//! [`settings`] has the URL and the variables, [`identity`] says who asks, [`client`] asks, [`receive`] receives.
+//! `settings` has the URL and the variables, `identity` says who asks, `client` asks, `receive` receives.
 
 mod client;
 mod connection;

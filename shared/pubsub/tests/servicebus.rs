@@ -466,6 +466,33 @@ async fn closing_hands_back_what_is_under_way_and_ends_it() {
     assert!(closed.what().contains("closed"), "{closed}");
 }
 
+/// The process may end as soon as it has closed: by then, nothing is under way.
+#[test]
+fn after_the_end_nobody_has_anything() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let stays = runtime().expect("a runtime");
+    let peer = Peer::new(Duration::from_secs(300));
+    for n in 0..40 {
+        stays.block_on(peer.published(["1"]));
+        let ends = runtime().expect("a runtime");
+        ends.block_on(async {
+            let reader = peer.reader().await;
+            let waiting = tokio::time::timeout(Duration::from_micros(n * 250), reader.receive(10));
+            for delivery in waiting.await.map_or(Vec::new(), |batch| batch.expect("received")) {
+                reader.nack(&delivery).await.expect("handed back");
+            }
+            reader.close().await;
+            std::mem::forget(reader);
+        });
+        ends.shutdown_background();
+        stays.block_on(async {
+            let reader = peer.reader().await;
+            let batch = soon(reader.receive(1)).await.expect("received");
+            reader.ack(&batch[0]).await.expect("acked");
+        });
+    }
+}
+
 #[tokio::test]
 async fn troubles_that_pass_are_outlived() {
     let peer = Peer::new(Duration::from_secs(60));

@@ -11,10 +11,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::bus::{self, Delivery};
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::client::{self, Client};
 use super::fail::Failure;
@@ -44,6 +46,8 @@ struct Reading {
     /// How long a lock lasts, in milliseconds.
     hold: AtomicU64,
     requests: Arc<Semaphore>,
+    /// Requests under way, and what is handed back.
+    tasks: TaskTracker,
     closed: CancellationToken,
 }
 
@@ -53,6 +57,7 @@ impl Subscription {
             client,
             hold: AtomicU64::new(millis(HOLD)),
             requests: Arc::new(Semaphore::new(REQUESTS)),
+            tasks: TaskTracker::new(),
             closed: CancellationToken::new(),
         };
         Self { reading: Arc::new(reading), wait: reader.wait, batch: reader.batch }
@@ -69,7 +74,7 @@ impl Subscription {
     /// One message that was waited for, and those that could be had with it; none if none came in time.
     async fn batch(&self, wanted: usize) -> Result<Vec<Delivery>, Failure> {
         let mut round = Round::new(&self.reading);
-        // The only error is that there will be no more permits, at the end.
+        // There is no other error than that of a semaphore that is closed, which this one never is.
         let Ok(permit) = Arc::clone(&self.reading.requests).acquire_owned().await else {
             return Ok(Vec::new());
         };
@@ -156,15 +161,11 @@ impl bus::Subscription for Subscription {
 
     async fn close(&self) {
         self.reading.closed.cancel();
-        let all = u32::try_from(REQUESTS).unwrap_or(u32::MAX);
-        // Each request that is under way has a permit until it has handed back what it brought.
-        if timeout(LEAVING, self.reading.requests.acquire_many(all)).await.is_err() {
-            tracing::debug!(
-                bus = self.reading.client.name(),
-                "closed while a request for messages was waiting"
-            );
+        self.reading.tasks.close();
+        if timeout(LEAVING, self.reading.tasks.wait()).await.is_err() {
+            let bus = self.reading.client.name();
+            tracing::debug!(bus, "closed while a request for messages was waiting");
         }
-        self.reading.requests.close();
     }
 
     async fn check(&self) -> Result<()> {
@@ -201,8 +202,8 @@ type Came = Result<Option<Delivery>, Failure>;
 /// The requests of one call of `receive`, and what they have brought so far. Dropped in the middle, it hands that back.
 struct Round {
     reading: Arc<Reading>,
-    sender: mpsc::UnboundedSender<(Came, OwnedSemaphorePermit)>,
-    receiver: mpsc::UnboundedReceiver<(Came, OwnedSemaphorePermit)>,
+    sender: mpsc::UnboundedSender<Came>,
+    receiver: mpsc::UnboundedReceiver<Came>,
     under_way: usize,
     got: Vec<Delivery>,
 }
@@ -217,7 +218,7 @@ impl Round {
     fn ask(&mut self, wait: Duration, permit: OwnedSemaphorePermit) {
         self.under_way += 1;
         let (reading, sender) = (Arc::clone(&self.reading), self.sender.clone());
-        tokio::spawn(async move {
+        self.reading.tasks.spawn(async move {
             let came = reading.client.peek_lock(wait).await.map(|came| {
                 came.map(|(body, locked)| {
                     if let Some(hold) = locked.hold {
@@ -226,7 +227,8 @@ impl Round {
                     Delivery { body, receipt: locked.receipt }
                 })
             });
-            if let Err(mpsc::error::SendError((Ok(Some(orphan)), _permit))) = sender.send((came, permit)) {
+            drop(permit);
+            if let Err(mpsc::error::SendError(Ok(Some(orphan)))) = sender.send(came) {
                 reading.hand_back(&orphan).await;
             }
         });
@@ -235,7 +237,7 @@ impl Round {
     /// Waits for one of the requests; whether it had luck.
     async fn next(&mut self) -> Result<bool, Failure> {
         // There is a sender as long as this is here, so that the end never comes.
-        let Some((came, _permit)) = self.receiver.recv().await else { return Ok(false) };
+        let Some(came) = self.receiver.recv().await else { return Ok(false) };
         self.under_way -= 1;
         let came = came?;
         let luck = came.is_some();
@@ -248,20 +250,17 @@ impl Drop for Round {
     fn drop(&mut self) {
         // From here on, what a request brings is its own affair.
         self.receiver.close();
-        let mut orphans: Vec<(Delivery, Option<OwnedSemaphorePermit>)> =
-            self.got.drain(..).map(|delivery| (delivery, None)).collect();
-        while let Ok((came, permit)) = self.receiver.try_recv() {
-            if let Ok(Some(delivery)) = came {
-                orphans.push((delivery, Some(permit)));
-            }
+        let mut orphans = std::mem::take(&mut self.got);
+        while let Ok(came) = self.receiver.try_recv() {
+            orphans.extend(came.ok().flatten());
         }
         // Without a runtime the process is at its end, and the locks run out.
         if let (false, Ok(runtime)) = (orphans.is_empty(), tokio::runtime::Handle::try_current()) {
             let reading = Arc::clone(&self.reading);
-            runtime.spawn(async move {
-                let hand_back = orphans.iter().map(|(delivery, _)| reading.hand_back(delivery));
-                futures_util::future::join_all(hand_back).await;
-            });
+            let hand_back = async move {
+                join_all(orphans.iter().map(|orphan| reading.hand_back(orphan))).await;
+            };
+            self.reading.tasks.spawn_on(hand_back, &runtime);
         }
     }
 }
