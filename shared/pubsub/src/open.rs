@@ -10,10 +10,10 @@ use autopgo_core::port::bus::{Subscription, Topic};
 use crate::mem::{self, Buses};
 #[cfg(feature = "nats")]
 use crate::nats;
-#[cfg(feature = "aws")]
-use crate::{awssns, awssqs};
 #[cfg(feature = "azure")]
 use crate::servicebus;
+#[cfg(feature = "aws")]
+use crate::{awssns, awssqs};
 
 /// The schemes of this build.
 pub const SCHEMES: &[&str] = &[

@@ -3,10 +3,7 @@
 //!
 //! Each test starts a server of its own from the installed binary, for some stop it in the middle.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "all of it is a test")]
-
-#[path = "nats/server.rs"]
-mod server;
+#![expect(clippy::expect_used, reason = "all of it is a test")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +11,13 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream as client;
 use async_trait::async_trait;
+use autopgo_conformance::brokers::Nats as Server;
 use autopgo_conformance::bus::{Broker, Facts, Harness, Missing};
 use autopgo_conformance::{Gap, bus_laws};
 use autopgo_core::clock::System;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::bus::{Message, Subscription, Topic};
 use autopgo_pubsub::open::{Environment, subscription, topic};
-
-use server::Server;
 
 bus_laws! { core: Nats::core() }
 bus_laws! { jetstream: Nats::jetstream() }

@@ -10,6 +10,7 @@
 //! ```
 
 pub mod blobs;
+pub mod brokers;
 pub mod bus;
 pub mod gaps;
 pub mod lax;

@@ -2,13 +2,19 @@
 //! waiting with a deadline.
 
 #[cfg(feature = "services")]
-pub mod minio;
+pub mod azurite;
+#[cfg(feature = "services")]
+pub mod bus;
 pub mod once;
 pub mod paths;
 pub mod process;
 pub mod profile;
 pub mod requests;
+#[cfg(feature = "services")]
+pub mod s3;
 pub mod seed;
 pub mod skip;
 pub mod slow;
+#[cfg(feature = "services")]
+pub mod store;
 pub mod wait;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -22,7 +22,7 @@ pub fn binary() -> &'static Path {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .args(["build", "--quiet", "--package", "autopgo", "--message-format", "json"])
-            .args(if cfg!(feature = "services") { &["--features", "aws"][..] } else { &[] })
+            .args(if cfg!(feature = "services") { &["--features", "full"][..] } else { &[] })
             .current_dir(root())
             .stderr(Stdio::inherit())
             .output()
@@ -76,7 +76,8 @@ pub fn succeed(arguments: &[&str]) -> String {
 /// A command that runs until it is stopped. Killed when it is dropped.
 pub struct Running {
     child: Child,
-    log: tokio::task::JoinHandle<Vec<String>>,
+    log: Log,
+    logging: tokio::task::JoinHandle<()>,
     /// The base URL of its HTTP API.
     pub url: String,
 }
@@ -91,9 +92,10 @@ impl Running {
         let mut child =
             tokio::process::Command::from(command).kill_on_drop(true).spawn().expect("autopgo starts");
         let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        let log = tokio::spawn(collect(lines));
+        let log = Log::default();
+        let logging = tokio::spawn(collect(lines, log.clone()));
         let url = format!("http://{address}");
-        let mut running = Self { child, log, url };
+        let mut running = Self { child, log, logging, url };
         let ready = format!("{}/api/ready", running.url);
         wait::until("autopgo is ready", async || {
             if let Ok(Some(status)) = running.child.try_wait() {
@@ -103,6 +105,11 @@ impl Running {
         })
         .await;
         running
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lines()
     }
 
     /// Ends it as a power cut would.
@@ -124,7 +131,8 @@ impl Running {
         assert!(kill.success());
         let status = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
         let status = status.expect("it stops within 30 s").expect("it can be waited for");
-        (status.code(), self.log.await.expect("the log"))
+        self.logging.await.expect("the log");
+        (status.code(), self.log.lines())
     }
 
     /// The most memory that it ever held, in bytes.
@@ -169,12 +177,24 @@ pub async fn measured(command: Command) -> (String, u64) {
     (reading.await.expect("its output"), most)
 }
 
-async fn collect(mut lines: tokio::io::Lines<BufReader<tokio::process::ChildStderr>>) -> Vec<String> {
-    let mut log = Vec::new();
+/// Lines of a log, as they come.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn push(&self, line: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+}
+
+async fn collect(mut lines: tokio::io::Lines<BufReader<tokio::process::ChildStderr>>, log: Log) {
     while let Ok(Some(line)) = lines.next_line().await {
         log.push(line);
     }
-    log
 }
 
 /// An address on loopback that nobody listens at just now.

@@ -12,11 +12,12 @@ pub fn go() -> Option<String> {
     go
 }
 
-/// `http://IP:PORT` of the MinIO that the stories use, or `None`, said aloud.
-pub fn minio() -> Option<String> {
-    let url = std::env::var("AUTOPGO_TEST_MINIO_URL").ok().filter(|url| !url.is_empty());
+/// `http://IP:PORT` of the server of this name that `tests/services` starts, or `None`, said aloud.
+pub fn server(name: &str) -> Option<String> {
+    let variable = format!("AUTOPGO_TEST_{}_URL", name.to_uppercase().replace('-', "_"));
+    let url = std::env::var(&variable).ok().filter(|url| !url.is_empty());
     if url.is_none() {
-        say("minio", "AUTOPGO_TEST_MINIO_URL names no server; `tests/run services` starts one");
+        say(name, &format!("{variable} names no server; `tests/run services` starts one"));
     }
     url
 }

@@ -3,7 +3,6 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "all of it is a test")]
 
-mod broker;
 mod canned;
 mod publishing;
 mod receiving;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use autopgo_aws::access::Access;
+use autopgo_conformance::brokers::Ministack;
 use autopgo_conformance::bus::{Broker, Facts, Harness, Missing};
 use autopgo_conformance::{Gap, gaps, skip};
 use autopgo_core::clock::{Clock, System};
@@ -16,12 +17,9 @@ use autopgo_pubsub::open::{Environment, subscription, topic};
 use aws_sdk_sqs::types::QueueAttributeName;
 use tokio::sync::OnceCell;
 
-use crate::broker::Own;
-
 /// What the server is called by `tests/services`, and the profile with its credentials.
 pub(crate) const SERVER: &str = "ministack";
 const VARIABLE: &str = "AUTOPGO_TEST_MINISTACK_URL";
-const PROGRAM: &str = "AUTOPGO_TEST_MINISTACK";
 const REGION: &str = "us-east-1";
 /// The account of whoever has no other on the server.
 const ACCOUNT: &str = "000000000000";
@@ -66,7 +64,7 @@ pub(crate) struct Aws {
 #[derive(Default)]
 struct Restarts {
     wanted: AtomicBool,
-    own: OnceCell<Own>,
+    own: OnceCell<Ministack>,
 }
 
 #[async_trait]
@@ -81,14 +79,8 @@ impl Broker for Restarts {
 }
 
 impl Restarts {
-    async fn own(&self) -> Result<&Own> {
-        let start = || async {
-            let python = std::env::var_os(PROGRAM).ok_or_else(|| {
-                Error::new(Kind::Internal, format!("{PROGRAM} names no Python that has {SERVER}"))
-            })?;
-            Own::started(python.into()).await
-        };
-        self.own.get_or_try_init(start).await
+    async fn own(&self) -> Result<&Ministack> {
+        self.own.get_or_try_init(Ministack::started).await
     }
 }
 

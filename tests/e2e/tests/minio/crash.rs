@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use autopgo_e2e::minio::Bucket;
+use autopgo_e2e::s3::Bucket;
 use autopgo_e2e::{once, seed};
 use futures_util::{StreamExt, stream};
 

@@ -1,7 +1,7 @@
 //! A bucket that the Go original wrote: keys of nanoseconds, gzip content types, multipart `ETag`s.
 
-use autopgo_e2e::minio::Bucket;
 use autopgo_e2e::paths::fixture;
+use autopgo_e2e::s3::Bucket;
 use autopgo_e2e::{profile, wait};
 use autopgo_pprof::{Edges, Limits, Profile, gzip, merge};
 

@@ -1,9 +1,9 @@
 //! A profile of some 60 MB, 200 MB unpacked, up and down by URLs that MinIO's credentials signed: past the server, and
 //! through a command that never holds it.
 
-use autopgo_e2e::minio::Bucket;
 use autopgo_e2e::process::{autopgo, binary, call, measured};
 use autopgo_e2e::requests::{asked, counts, merged};
+use autopgo_e2e::s3::Bucket;
 use autopgo_e2e::{profile, skip};
 use autopgo_pprof::{Edges, Limits, Profile, gzip};
 

@@ -1,4 +1,4 @@
-//! A server of its own, for the laws that stop one. It keeps what it has in a folder when it is told to end.
+//! A MiniStack of a test's own, for whoever stops it. It keeps what it has in a folder when it is told to end.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,12 +7,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use autopgo_conformance::bus::Broker;
 use autopgo_core::error::{Error, Kind, Result};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::bus::Broker;
+
+const VARIABLE: &str = "AUTOPGO_TEST_MINISTACK";
 /// How long it may take to start, and to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
@@ -26,16 +28,24 @@ main()
 ";
 
 /// A server that can be stopped and started again. It ends with this.
-pub(crate) struct Own {
+pub struct Ministack {
     python: PathBuf,
     address: SocketAddr,
     folder: TempDir,
     process: Mutex<Option<Child>>,
 }
 
-impl Own {
-    /// Starts one on a port of its own.
-    pub(crate) async fn started(python: PathBuf) -> Result<Self> {
+impl Ministack {
+    /// Starts one on a port of its own, with the Python that `AUTOPGO_TEST_MINISTACK` names.
+    ///
+    /// # Errors
+    /// When there is none, or it does not start.
+    pub async fn started() -> Result<Self> {
+        let python = std::env::var_os(VARIABLE)
+            .ok_or_else(|| {
+                Error::new(Kind::Internal, format!("{VARIABLE} names no Python that has MiniStack"))
+            })?
+            .into();
         // Nobody else is given this port so soon.
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| failed("a port", error))?;
         let address = listener.local_addr().map_err(|error| failed("a port", error))?;
@@ -46,7 +56,8 @@ impl Own {
         Ok(own)
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -64,7 +75,7 @@ impl Own {
 }
 
 #[async_trait]
-impl Broker for Own {
+impl Broker for Ministack {
     async fn stop(&self) -> Result<()> {
         let Some(mut child) = self.process().take() else { return Ok(()) };
         let told = Command::new("kill").arg(child.id().to_string()).status();
@@ -107,7 +118,7 @@ impl Broker for Own {
     }
 }
 
-impl Drop for Own {
+impl Drop for Ministack {
     fn drop(&mut self) {
         if let Some(mut child) = self.process().take() {
             let _ = child.kill();

@@ -1,4 +1,4 @@
-//! A bucket on the MinIO that `tests/services` starts, seen past autopgo.
+//! A bucket on a server that speaks S3 and that `tests/services` starts, seen past autopgo.
 
 use aws_config::BehaviorVersion;
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -8,32 +8,40 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 
 use crate::{skip, slow};
 
-/// The profile with the credentials, in the files that `tests/services env` names.
-const PROFILE: &str = "minio";
 /// S3 takes no smaller part, but for the last.
 const PART: usize = 5 << 20;
 
 /// A bucket of its own.
 pub struct Bucket {
     client: Client,
+    server: &'static str,
     name: String,
     /// As a store's URL.
     pub url: String,
     endpoint: String,
 }
 
-fn url(name: &str, endpoint: &str) -> String {
-    format!("s3://{name}?region=us-east-1&endpoint={endpoint}&use_path_style=true&profile={PROFILE}")
+/// `server` is also the profile with its credentials, in the files that `tests/services env` names.
+fn url(server: &str, name: &str, endpoint: &str) -> String {
+    format!("s3://{name}?region=us-east-1&endpoint={endpoint}&use_path_style=true&profile={server}")
 }
 
 impl Bucket {
-    /// Makes one; `None`, said aloud, where there is no MinIO.
+    /// Makes one on MinIO; `None`, said aloud, where there is none.
     ///
     /// # Panics
     /// When it cannot be made.
     pub async fn new() -> Option<Self> {
-        let endpoint = skip::minio()?;
-        let credentials = ProfileFileCredentialsProvider::builder().profile_name(PROFILE).build();
+        Self::on("minio").await
+    }
+
+    /// The same on another server.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub async fn on(server: &'static str) -> Option<Self> {
+        let endpoint = skip::server(server)?;
+        let credentials = ProfileFileCredentialsProvider::builder().profile_name(server).build();
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .endpoint_url(&endpoint)
@@ -44,8 +52,8 @@ impl Bucket {
         let client = Client::from_conf(config);
         let name = format!("story-{:016x}", fastrand::u64(..));
         client.create_bucket().bucket(&name).send().await.expect("a bucket");
-        let url = url(&name, &endpoint);
-        Some(Self { client, name, url, endpoint })
+        let url = url(server, &name, &endpoint);
+        Some(Self { client, server, name, url, endpoint })
     }
 
     /// The same bucket as a store's URL, behind a line that takes `rate` bytes a second.
@@ -54,7 +62,7 @@ impl Bucket {
     /// When the server's address is no `http://IP:PORT`.
     pub async fn slow_url(&self, rate: u32) -> String {
         let address = self.endpoint.trim_start_matches("http://").parse().expect("http://IP:PORT");
-        url(&self.name, &format!("http://{}", slow::line_to(address, rate).await))
+        url(self.server, &self.name, &format!("http://{}", slow::line_to(address, rate).await))
     }
 
     /// The keys that start with `prefix`; the first thousand.

@@ -1,5 +1,7 @@
 //! A NATS server of a test's own, from the binary that `AUTOPGO_TEST_NATS_SERVER` names.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test whose server does not start has failed")]
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -7,14 +9,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use autopgo_conformance::bus::Broker;
-use autopgo_conformance::skip;
 use autopgo_core::error::{Error, Kind, Result};
+
+use crate::bus::Broker;
+use crate::skip;
 
 const VARIABLE: &str = "AUTOPGO_TEST_NATS_SERVER";
 
 /// A server with JetStream. It ends with the test.
-pub(crate) struct Server {
+pub struct Nats {
     binary: PathBuf,
     port: u16,
     data: tempfile::TempDir,
@@ -22,14 +25,20 @@ pub(crate) struct Server {
     child: Mutex<Option<Child>>,
 }
 
-impl Server {
+impl Nats {
     /// One that runs, or `None`, said aloud.
-    pub(crate) fn start() -> Option<Self> {
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start() -> Option<Self> {
         Self::with(&[])
     }
 
     /// The same, with more of its options.
-    pub(crate) fn with(more: &[&str]) -> Option<Self> {
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn with(more: &[&str]) -> Option<Self> {
         let Some(binary) = std::env::var_os(VARIABLE).filter(|binary| !binary.is_empty()) else {
             skip(
                 "nats-server",
@@ -55,11 +64,13 @@ impl Server {
         panic!("nats-server does not start");
     }
 
-    pub(crate) fn address(&self) -> String {
+    /// `IP:PORT`.
+    pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// As clients are told.
+    pub fn url(&self) -> String {
         format!("nats://{}", self.address())
     }
 
@@ -103,14 +114,14 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Nats {
     fn drop(&mut self) {
         self.end();
     }
 }
 
 #[async_trait]
-impl Broker for Server {
+impl Broker for Nats {
     /// Without a word, which is harder than an operator would.
     async fn stop(&self) -> Result<()> {
         tokio::task::block_in_place(|| self.end());

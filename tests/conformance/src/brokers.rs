@@ -1,0 +1,7 @@
+//! Brokers of a test's own, that it can stop and start again. `tests/services` installs what they run.
+
+pub mod ministack;
+pub mod nats;
+
+pub use ministack::Ministack;
+pub use nats::Nats;
