@@ -1,5 +1,4 @@
-//! What the command takes. People call `tests/bench/versus-go` and `tests/bench/store-calls`, which fill in what is hidden
-//! here.
+//! What the command takes. People call `tests/bench/versus-go` and its neighbours, which fill in what is hidden here.
 
 use std::path::PathBuf;
 
@@ -23,6 +22,10 @@ pub(crate) enum Command {
     /// Count what the pipeline asks of a store.
     #[command(override_usage = "tests/bench/store-calls [--write]")]
     StoreCalls(StoreCalls),
+    /// Put a steady load on a server and two workers for minutes and tell what they hold.
+    #[cfg(feature = "soak")]
+    #[command(override_usage = "tests/bench/soak [--minutes N] [--rate N] [--apps N] [--write]")]
+    Soak(Soak),
     /// Do one job and report its time and peak memory: what is measured.
     #[command(hide = true)]
     Job {
@@ -91,6 +94,41 @@ pub(crate) struct StoreCalls {
     /// The commit it was built from.
     #[arg(long, hide = true)]
     pub(crate) revision: String,
+}
+
+#[cfg(feature = "soak")]
+#[derive(Debug, clap::Args)]
+pub(crate) struct Soak {
+    /// How long.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) minutes: u64,
+    /// Uploads a second.
+    #[arg(long, default_value_t = 100, value_parser = at_least_one)]
+    pub(crate) rate: usize,
+    /// How many applications.
+    #[arg(long, default_value_t = 20, value_parser = at_least_one)]
+    pub(crate) apps: usize,
+    /// Write the table into RESULTS.md.
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Where results are published.
+    #[arg(long, hide = true)]
+    pub(crate) results: PathBuf,
+    /// What was measured on and with.
+    #[arg(long, hide = true)]
+    pub(crate) date: String,
+    /// The commit it was built from.
+    #[arg(long, hide = true)]
+    pub(crate) revision: String,
+}
+
+#[cfg(feature = "soak")]
+fn at_least_one(value: &str) -> Result<usize, String> {
+    match value.parse() {
+        Ok(0) => Err("at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("{error}")),
+    }
 }
 
 #[cfg(test)]

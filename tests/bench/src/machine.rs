@@ -18,13 +18,18 @@ pub(crate) fn is_quiet(load: f64) -> bool {
 
 /// Lines for people: what, and on what.
 pub(crate) fn facts(args: &VersusGo, go: &Program) -> Result<Vec<String>, Error> {
-    let cores = thread::available_parallelism().map_or(0, std::num::NonZero::get);
     Ok(vec![
         format!("{}, revision {}, load average before {}", args.date, args.revision, args.load),
-        format!("{}, {cores} cores, {}", cpu()?, std::env::consts::ARCH),
+        machine()?,
         format!("reference: {}, GOGC default", go.ask(&Words::new("version"))?),
         format!("engine: {}, release; gzip by {}", args.rustc, args.gzip),
     ])
+}
+
+/// The processor, and how many cores of it there are.
+pub(crate) fn machine() -> Result<String, Error> {
+    let cores = thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    Ok(format!("{}, {cores} cores, {}", cpu()?, std::env::consts::ARCH))
 }
 
 /// What Linux calls the processor (proc(5)); not every architecture has a name there.

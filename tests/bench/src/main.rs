@@ -1,6 +1,6 @@
 //! The Rust side of `tests/bench/versus-go`, which builds everything and calls this: it runs the Go reference and the
 //! engine in turns, each job in a process of its own, and prints how they compare. Those processes of ours are this
-//! same binary with another command. And of `tests/bench/store-calls`.
+//! same binary with another command. And of `tests/bench/store-calls` and `tests/bench/soak`.
 
 mod args;
 mod calls;
@@ -13,6 +13,8 @@ mod machine;
 mod program;
 mod results;
 mod row;
+#[cfg(feature = "soak")]
+mod soak;
 mod table;
 mod target;
 
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::VersusGo(args) => versus_go(&args),
         Command::StoreCalls(args) => store_calls(&args),
+        #[cfg(feature = "soak")]
+        Command::Soak(args) => soak(args),
         Command::Job { warm, job } => job::run(&job, warm).map(|report| println!("{report}")),
     };
     match done {
@@ -79,4 +83,20 @@ fn store_calls(args: &StoreCalls) -> Result<(), Error> {
     }
     let missed: Vec<&str> = table.missed().collect();
     if missed.is_empty() { Ok(()) } else { Err(Error::TooMany(missed.join("; "))) }
+}
+
+/// Puts the load on, prints what was seen, and publishes it if that is asked for.
+#[cfg(feature = "soak")]
+fn soak(args: args::Soak) -> Result<(), Error> {
+    let (write, results) = (args.write, args.results.clone());
+    let facts = format!("{}, revision {}", args.date, args.revision);
+    let runtime = tokio::runtime::Runtime::new().map_err(Error::Runtime)?;
+    let report = runtime.block_on(soak::run(args))?;
+    let text = format!("- {facts}\n- {}\n\n{report}", machine::machine()?);
+    print!("{text}");
+    if write {
+        results::publish("soak", &text, &results)?;
+        eprintln!("{} is written", results.display());
+    }
+    if report.missed.is_empty() { Ok(()) } else { Err(Error::Soaked(report.missed.join("; "))) }
 }

@@ -5,6 +5,7 @@
 pub mod azurite;
 #[cfg(feature = "services")]
 pub mod bus;
+pub mod facts;
 pub mod once;
 pub mod paths;
 pub mod process;

@@ -10,9 +10,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
 use crate::paths::root;
-use crate::wait;
+use crate::{facts, wait};
 
-/// The command, built as the README builds it; for the stories on other stores with what they need. Cargo makes it anew only when a source has changed.
+/// The command, built as the README builds it; for the stories on other stores and buses with all of them, and for a release if this is one. Cargo makes it
+/// anew only when a source has changed.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -22,6 +23,7 @@ pub fn binary() -> &'static Path {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .args(["build", "--quiet", "--package", "autopgo", "--message-format", "json"])
+            .args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] })
             .args(if cfg!(feature = "services") { &["--features", "full"][..] } else { &[] })
             .current_dir(root())
             .stderr(Stdio::inherit())
@@ -125,7 +127,7 @@ impl Running {
     /// # Panics
     /// When it does not stop in time.
     pub async fn stop(mut self) -> (Option<i32>, Vec<String>) {
-        let id = self.child.id().expect("it runs").to_string();
+        let id = self.id().to_string();
         let kill =
             tokio::process::Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
         assert!(kill.success());
@@ -140,16 +142,28 @@ impl Running {
     /// # Panics
     /// Where `/proc` does not tell.
     pub fn peak_memory(&self) -> u64 {
-        peak_memory(self.child.id().expect("it runs")).expect("/proc")
+        facts::peak_memory(self.id()).expect("/proc")
     }
-}
 
-/// The most memory that a process ever held, in bytes. `None` once it has ended.
-fn peak_memory(id: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib * 1024)
+    /// The memory that it holds now, in bytes.
+    ///
+    /// # Panics
+    /// Where `/proc` does not tell.
+    pub fn memory(&self) -> u64 {
+        facts::memory(self.id()).expect("/proc")
+    }
+
+    /// How many files, sockets among them, it has open.
+    ///
+    /// # Panics
+    /// Where `/proc` does not tell.
+    pub fn open_files(&self) -> usize {
+        facts::open_files(self.id()).expect("/proc")
+    }
+
+    fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
 }
 
 /// Runs the command to its end and gives its standard output, and the most memory that it held, in bytes, as seen just
@@ -169,7 +183,7 @@ pub async fn measured(command: Command) -> (String, u64) {
     });
     let mut most = 0;
     let status = wait::within(Duration::from_secs(300), "it ends", async || {
-        most = child.id().and_then(peak_memory).unwrap_or(0).max(most);
+        most = child.id().and_then(facts::peak_memory).unwrap_or(0).max(most);
         child.try_wait().expect("it can be waited for")
     })
     .await;

@@ -1,5 +1,7 @@
 //! A bucket on a server that speaks S3 and that `tests/services` starts, seen past autopgo.
 
+use std::time::{Duration, SystemTime};
+
 use aws_config::BehaviorVersion;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_sdk_s3::Client;
@@ -73,6 +75,18 @@ impl Bucket {
         let listed = self.client.list_objects_v2().bucket(&self.name).prefix(prefix).send().await;
         let listed = listed.expect("a listing");
         listed.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
+    }
+
+    /// How long each object whose key starts with `prefix` has been there; the first thousand.
+    ///
+    /// # Panics
+    /// When it cannot be listed.
+    pub async fn ages(&self, prefix: &str) -> Vec<Duration> {
+        let listed = self.client.list_objects_v2().bucket(&self.name).prefix(prefix).send().await;
+        let listed = listed.expect("a listing");
+        let written = listed.contents().iter().filter_map(|object| object.last_modified());
+        let written = written.filter_map(|written| SystemTime::try_from(*written).ok());
+        written.map(|written| written.elapsed().unwrap_or_default()).collect()
     }
 
     /// Puts an object as Go's `s3manager` does: with the content type that its `DetectContentType` gives gzip, and in

@@ -31,7 +31,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "autopgo-local",
         ],
     ),
-    ("autopgo-bench", &["autopgo-core", "autopgo-pprof"]),
+    ("autopgo-bench", &["autopgo-core", "autopgo-pprof", "autopgo-e2e"]),
     ("autopgo-conformance", &["autopgo-core"]),
     ("autopgo-fakes", &[]),
 ];

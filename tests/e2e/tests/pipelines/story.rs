@@ -57,6 +57,7 @@ pub(crate) async fn tell(store: &Store, bus: &Bus) {
     .await;
 
     assert_eq!(answered.values().map(BTreeSet::len).sum::<usize>(), numbers.start, "not all were answered");
+    println!("{} answered, {} told by messages", numbers.start, told(&workers));
     for (app, names) in &answered {
         let url = format!("{}/api/profile/{app}", server.url);
         let merged = once::merged(&client, &url, names, async || store.staged(app).await).await;
