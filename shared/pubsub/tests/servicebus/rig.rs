@@ -1,0 +1,138 @@
+//! A topic with a subscription, on a peer of a test's own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use autopgo_conformance::bus::{Broker, Facts, Harness, Missing};
+use autopgo_conformance::proxy::Proxy;
+use autopgo_core::clock::System;
+use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::port::bus::{Message, Subscription, Topic};
+use autopgo_fakes::servicebus::{Fake, Setup};
+use autopgo_pubsub::open::{Environment, subscription, topic};
+
+/// What nothing takes that goes well.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A peer with one topic and one subscription to it.
+pub(crate) struct Peer {
+    pub(crate) fake: Fake,
+    pub(crate) environment: Environment,
+}
+
+impl Peer {
+    pub(crate) fn new(lock: Duration) -> Self {
+        // The most that the service allows: a law may hand back what it likes.
+        Self::with(Setup { lock, deliveries: 2000 })
+    }
+
+    pub(crate) fn with(setup: Setup) -> Self {
+        let fake = Fake::start().expect("a peer");
+        fake.make("laws", "worker", setup);
+        let environment =
+            environment(&[("SERVICEBUS_CONNECTION_STRING", &fake.connection_string("manager"))]);
+        Self { fake, environment }
+    }
+
+    pub(crate) async fn topic(&self) -> Arc<dyn Topic> {
+        topic("azuresb://laws", &self.environment).await.expect("a topic")
+    }
+
+    pub(crate) async fn reader(&self) -> Arc<dyn Subscription> {
+        subscription("azuresb://laws?subscription=worker&listener_timeout=1s", &self.environment)
+            .await
+            .expect("a subscription")
+    }
+
+    pub(crate) async fn published(&self, bodies: impl IntoIterator<Item = &str>) {
+        let topic = self.topic().await;
+        for body in bodies {
+            topic.publish(message(body)).await.expect("published");
+        }
+    }
+
+    /// Both ends behind a proxy.
+    pub(crate) async fn behind(&self) -> (Proxy, Arc<dyn Topic>, Arc<dyn Subscription>) {
+        let proxy = Proxy::before(self.fake.address()).await.expect("a proxy");
+        let string = self
+            .fake
+            .connection_string("manager")
+            .replace(&self.fake.address().to_string(), &proxy.address().to_string());
+        let environment = environment(&[("SERVICEBUS_CONNECTION_STRING", &string)]);
+        let topic = topic("azuresb://laws", &environment).await.expect("a topic");
+        let url = "azuresb://laws?subscription=worker&listener_timeout=1s";
+        let subscription = subscription(url, &environment).await.expect("a subscription");
+        (proxy, topic, subscription)
+    }
+}
+
+pub(crate) fn message(body: &str) -> Message {
+    Message { body: body.to_owned().into(), key: "hello-world".to_owned() }
+}
+
+pub(crate) fn environment(variables: &[(&str, &str)]) -> Environment {
+    let variables: Vec<(String, String)> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Environment::new(Arc::new(System)).with_variables(move |name| {
+        variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    })
+}
+
+/// `future`, which does not take long.
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future).await.expect("it ends")
+}
+
+/// Until `condition` holds.
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < end, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[async_trait]
+impl Harness for Peer {
+    async fn topic(&self) -> Result<Arc<dyn Topic>> {
+        Ok(self.topic().await)
+    }
+
+    async fn subscription(&self) -> Result<Arc<dyn Subscription>> {
+        Ok(self.reader().await)
+    }
+
+    async fn missing(&self) -> Result<(Missing, String)> {
+        let url = "azuresb://laws?subscription=nobody";
+        Ok((Missing::Subscription(subscription(url, &self.environment).await?), "nobody".to_owned()))
+    }
+
+    fn broker(&self) -> Option<&dyn Broker> {
+        Some(self)
+    }
+
+    fn grain(&self) -> Duration {
+        // The end of a lock comes in whole seconds.
+        Duration::from_secs(1)
+    }
+
+    fn facts(&self) -> Facts {
+        // The order needs sessions.
+        Facts { ordered_by_key: false, ack_deadline: Duration::from_secs(2), many: 1_000 }
+    }
+}
+
+#[async_trait]
+impl Broker for Peer {
+    async fn stop(&self) -> Result<()> {
+        self.fake.stop();
+        Ok(())
+    }
+
+    async fn start(&self) -> Result<()> {
+        self.fake
+            .start_again()
+            .map_err(|error| Error::new(Kind::Internal, "starting it again").because(error))
+    }
+}

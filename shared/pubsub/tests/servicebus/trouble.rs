@@ -1,0 +1,85 @@
+//! A network and a service that have bad days.
+
+use std::time::{Duration, Instant};
+
+use autopgo_conformance::proxy::Fault;
+use autopgo_core::error::Kind;
+use autopgo_pubsub::open::{subscription, topic};
+
+use crate::rig::{Peer, environment, message, soon, until};
+
+#[tokio::test]
+async fn troubles_that_pass_are_outlived() {
+    let peer = Peer::new(Duration::from_secs(60));
+    let (proxy, topic, reader) = peer.behind().await;
+    for fault in [Fault::Answers(503), Fault::Answers(429), Fault::Closes] {
+        proxy.next(2, fault);
+        topic
+            .publish(message(&format!("{fault:?}")))
+            .await
+            .unwrap_or_else(|error| panic!("{}", error.chain()));
+        proxy.next(2, fault);
+        let batch = soon(reader.receive(1)).await.expect("received");
+        proxy.next(2, fault);
+        for extended in reader.extend(&batch).await {
+            extended.expect("extended");
+        }
+        proxy.next(2, fault);
+        reader.ack(&batch[0]).await.expect("acked");
+        proxy.next(2, fault);
+        topic.check().await.expect("checked");
+        proxy.next(2, fault);
+        reader.check().await.expect("checked");
+        assert_eq!(peer.fake.count("laws", "worker"), (0, 0), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_does_nothing_twice() {
+    let peer = Peer::new(Duration::from_secs(60));
+    peer.fake.detect_duplicates("laws");
+    let (proxy, topic, reader) = peer.behind().await;
+    proxy.next(2, Fault::LosesTheAnswer);
+    topic.publish(message("1")).await.expect("published");
+    assert_eq!(peer.fake.count("laws", "worker"), (1, 0), "its id is the same each time");
+    let batch = soon(reader.receive(1)).await.expect("received");
+    proxy.next(1, Fault::LosesTheAnswer);
+    reader.ack(&batch[0]).await.expect("acked, the second time of what is gone");
+    assert_eq!(peer.fake.count("laws", "worker"), (0, 0));
+}
+
+#[tokio::test]
+async fn publishing_waits_no_longer_than_the_core_does() {
+    let peer = Peer::new(Duration::from_secs(60));
+    let (proxy, topic, _) = peer.behind().await;
+    for fault in [Fault::IsSilent, Fault::Answers(503)] {
+        proxy.always(Some(fault));
+        let begun = Instant::now();
+        let error = topic.publish(message("1")).await.expect_err("it does not get through");
+        assert_eq!(error.kind(), Kind::Unavailable, "{}", error.chain());
+        assert!(begun.elapsed() < Duration::from_secs(2), "{fault:?}: {:?}", begun.elapsed());
+    }
+    // Nobody is left waiting behind it.
+    proxy.always(None);
+    until("the silent requests end", || proxy.waiting() == 0).await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_named() {
+    let peer = Peer::new(Duration::from_secs(60));
+    let missing = topic("azuresb://nowhere", &peer.environment).await.expect("a topic");
+    for outcome in [missing.publish(message("1")).await, missing.check().await] {
+        let error = outcome.expect_err("it is not there");
+        assert!(error.kind() == Kind::NotFound && error.what().contains("azuresb://nowhere"), "{error}");
+    }
+    let missing = subscription("azuresb://laws?subscription=nobody", &peer.environment).await.expect("one");
+    let error = missing.receive(1).await.expect_err("it is not there");
+    assert!(error.kind() == Kind::NotFound && error.what().contains("nobody"), "{error}");
+    let away = environment(&[(
+        "SERVICEBUS_CONNECTION_STRING",
+        "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=r;SharedAccessKey=k;UseDevelopmentEmulator=true",
+    )]);
+    let error = topic("azuresb://laws", &away).await.expect("a topic").publish(message("1")).await;
+    let error = error.expect_err("nobody is there");
+    assert!(error.kind() == Kind::Unavailable && error.what().contains("cannot be reached"), "{error}");
+}
