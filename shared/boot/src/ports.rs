@@ -72,15 +72,16 @@ impl Ports {
         })
     }
 
-    /// Asks each of them whether it answers, so that a start with a wrong URL fails at once and says why.
+    /// Asks each of them whether it answers, so that a start with a wrong URL fails at once and says why. A bus that is
+    /// away for now stops nobody: it is a hint, and what it does not tell of the sweep finds.
     ///
     /// # Errors
-    /// What the first says that does not answer.
+    /// What the first says that cannot work.
     pub async fn check(&self) -> Result<()> {
         self.blobs.check().await.map_err(|error| error.during("the blob store"))?;
-        self.topic.check().await.map_err(|error| error.during("the event writer"))?;
+        hint(self.topic.check().await.map_err(|error| error.during("the event writer")))?;
         if let Some(subscription) = &self.subscription {
-            subscription.check().await.map_err(|error| error.during("the event reader"))?;
+            hint(subscription.check().await.map_err(|error| error.during("the event reader")))?;
         }
         Ok(())
     }
@@ -102,6 +103,20 @@ impl Ports {
             }
             None => checks,
         }
+    }
+}
+
+/// What an end of the bus answered, but for an outage, which is logged: that passes.
+fn hint(checked: Result<()>) -> Result<()> {
+    match checked {
+        Err(error) if error.kind() == Kind::Unavailable => {
+            tracing::warn!(
+                error = error.chain(),
+                "the bus does not answer; going on without it until it does"
+            );
+            Ok(())
+        }
+        checked => checked,
     }
 }
 
@@ -129,6 +144,9 @@ fn needed<'a>(url: Option<&'a str>, flag: &str, variable: &str) -> Result<&'a st
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
+    use autopgo_core::port::bus::Message;
+
     use super::*;
 
     fn config(store: &str, writer: &str, reader: Option<&str>) -> Config {
@@ -148,11 +166,37 @@ mod tests {
         assert_eq!(error.what(), "no URL: set --event-reader-url or AUTOPGO_EVENT_READER_URL");
     }
 
+    /// A topic that says this when it is asked.
+    struct Says(Kind);
+
+    #[async_trait]
+    impl Topic for Says {
+        async fn publish(&self, _: Message) -> Result<()> {
+            self.check().await
+        }
+
+        async fn check(&self) -> Result<()> {
+            Err(Error::new(self.0, "the bus: no"))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bus_that_is_away_stops_nobody_and_a_wrong_one_does() {
+        let mut ports = Ports::for_server(&config("mem://a", "mem://b", None)).await.expect("opened");
+        ports.topic = Arc::new(Says(Kind::Unavailable));
+        ports.check().await.expect("it may come back");
+        for kind in [Kind::NotFound, Kind::Denied, Kind::Invalid] {
+            ports.topic = Arc::new(Says(kind));
+            let error = ports.check().await.expect_err("it will not");
+            assert!(error.what().contains("the event writer"), "{error}");
+        }
+    }
+
     #[tokio::test]
     async fn both_ends_of_a_bus_in_memory_meet() {
         let ports = Ports::for_worker(&config("mem://a", "mem://b", Some("mem://b"))).await.expect("opened");
         ports.check().await.expect("healthy");
-        let message = autopgo_core::port::bus::Message { body: "hello".into(), key: "app".to_owned() };
+        let message = Message { body: "hello".into(), key: "app".to_owned() };
         ports.topic.publish(message).await.expect("published");
         let subscription = ports.subscription.expect("a worker's");
         assert_eq!(subscription.receive(1).await.expect("received")[0].body, "hello");

@@ -98,7 +98,7 @@ limits! {
     comments: usize = 1_000, "AUTOPGO_MAX_COMMENTS";
     /// Uploads of one application that one merge takes.
     merge_batch: usize = 100, "AUTOPGO_MAX_MERGE_BATCH";
-    /// Batches of messages that a worker has in hand at once.
+    /// Batches whose messages a worker has in hand at once, each as large as a merge may be.
     worker_batches: usize = 4, "AUTOPGO_WORKER_BATCHES";
     /// How long a worker that is stopped may take over what it has in hand.
     drain: Duration = Duration::from_secs(15), "AUTOPGO_DRAIN_TIMEOUT";

@@ -22,7 +22,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -30,9 +30,12 @@ use crate::event::{Decoded, Envelope, Event};
 use crate::host::Host;
 use crate::key::Id;
 use crate::rules::Rules;
+use merge::By;
 
 /// How many applications are merged side by side in one process: each holds its base in memory.
 const APPS_AT_ONCE: usize = 8;
+/// How many have their messages handled at once. Most of that is waiting: for the store, or for a turn to merge.
+const APPS_IN_HAND: usize = 64;
 
 /// How the worker writes base profiles.
 #[derive(Clone, Debug, Default)]
@@ -68,45 +71,38 @@ impl Worker {
     /// Handles a batch of messages, given by their bodies, and says for each whether it is done or to be handed back.
     /// The messages of one application become one merge; applications go side by side.
     pub async fn handle(&self, batch: &[Bytes]) -> Vec<Outcome> {
-        // Every message is handled, so that none of these stays.
+        // What is nothing of ours stays so, and the rest is handled.
         let mut outcomes: Vec<Outcome> = batch.iter().map(|_| Outcome::Done).collect();
-        let mut handled = pin!(self.handled(batch));
-        while let Some(some) = handled.next().await {
-            for (index, outcome) in some {
-                outcomes[index] = outcome;
+        let mut apps: BTreeMap<App, Vec<(usize, Envelope)>> = BTreeMap::new();
+        for (index, body) in batch.iter().enumerate() {
+            if let Some(envelope) = Self::read(body) {
+                apps.entry(envelope.event.app().clone()).or_default().push((index, envelope));
+            }
+        }
+        let handled = stream::iter(apps).map(|(app, messages)| self.handle_app(app, messages));
+        let mut handled = pin!(handled.buffer_unordered(APPS_IN_HAND));
+        while let Some(results) = handled.next().await {
+            for (index, result) in results {
+                outcomes[index] = Outcome::of(result);
             }
         }
         outcomes
     }
 
-    /// The same, application by application as each is done: the messages by their place in the batch.
-    fn handled(&self, batch: &[Bytes]) -> impl Stream<Item = Vec<(usize, Outcome)>> + Send {
-        let mut nothing_of_ours = Vec::new();
-        let mut apps: BTreeMap<App, Vec<(usize, Envelope)>> = BTreeMap::new();
-        for (index, body) in batch.iter().enumerate() {
-            match Envelope::decode(body) {
-                Ok(Decoded::Known(envelope)) => {
-                    apps.entry(envelope.event.app().clone()).or_default().push((index, envelope));
-                }
-                Ok(Decoded::Unknown { kind }) => {
-                    metrics::counter!("autopgo_messages_total", "outcome" => "unknown").increment(1);
-                    tracing::debug!(event = kind, "a message of an unknown type was ignored");
-                    nothing_of_ours.push((index, Outcome::Done));
-                }
-                Err(error) => {
-                    metrics::counter!("autopgo_messages_total", "outcome" => "dropped").increment(1);
-                    tracing::warn!(error = error.chain(), size_bytes = body.len(), "a message was dropped");
-                    nothing_of_ours.push((index, Outcome::Done));
-                }
+    /// What a message says, or `None` for one that is nothing of ours and needs nothing done.
+    fn read(body: &Bytes) -> Option<Envelope> {
+        match Envelope::decode(body) {
+            Ok(Decoded::Known(envelope)) => return Some(envelope),
+            Ok(Decoded::Unknown { kind }) => {
+                metrics::counter!("autopgo_messages_total", "outcome" => "unknown").increment(1);
+                tracing::debug!(event = kind, "a message of an unknown type was ignored");
+            }
+            Err(error) => {
+                metrics::counter!("autopgo_messages_total", "outcome" => "dropped").increment(1);
+                tracing::warn!(error = error.chain(), size_bytes = body.len(), "a message was dropped");
             }
         }
-        let of_ours = stream::iter(apps)
-            .map(move |(app, messages)| async move {
-                let results = self.handle_app(app, messages).await;
-                results.into_iter().map(|(index, result)| (index, Outcome::of(result))).collect()
-            })
-            .buffer_unordered(APPS_AT_ONCE);
-        stream::iter([nothing_of_ours]).chain(of_ours)
+        None
     }
 
     /// The messages of one application. Deletions come first: what they erase need not be merged.
@@ -128,7 +124,7 @@ impl Worker {
         }
         for chunk in uploads.chunks(self.host.limits.merge_batch) {
             let indices = chunk.iter().map(|(index, _)| *index);
-            match self.merge(&app, chunk.iter().map(|(_, id)| id.clone()).collect()).await {
+            match self.merge(&app, chunk.iter().map(|(_, id)| id.clone()).collect(), By::Message).await {
                 Ok(merged) => {
                     let mut failed: BTreeMap<Id, Error> = merged.failed.into_iter().collect();
                     results.extend(

@@ -98,6 +98,10 @@ impl Harness for Nats {
         self.server.as_ref().map(|server| server as &dyn Broker)
     }
 
+    fn pushes(&self) -> bool {
+        !self.keeps
+    }
+
     fn lacking(&self) -> Option<String> {
         self.server.is_none().then(|| "nats-server".to_owned())
     }

@@ -99,8 +99,8 @@ pub(crate) struct StoreCalls {
 #[cfg(feature = "soak")]
 #[derive(Debug, clap::Args)]
 pub(crate) struct Soak {
-    /// How long.
-    #[arg(long, default_value_t = 10)]
+    /// How long: the last minute is compared with the third.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(4..))]
     pub(crate) minutes: u64,
     /// Uploads a second.
     #[arg(long, default_value_t = 100, value_parser = at_least_one)]

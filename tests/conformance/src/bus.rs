@@ -44,6 +44,11 @@ pub trait Harness: Send + Sync {
     /// What this bus promises beyond the contract, and in which times.
     fn facts(&self) -> Facts;
 
+    /// Whether messages go to consumers that have not asked yet, so that one of two may have them all.
+    fn pushes(&self) -> bool {
+        false
+    }
+
     /// By how much a subscription may be wrong about its hold: some buses tell times in whole seconds alone.
     fn grain(&self) -> Duration {
         Duration::ZERO

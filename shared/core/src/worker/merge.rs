@@ -59,6 +59,25 @@ struct Attempt {
     waiting: BTreeSet<Id>,
 }
 
+/// By what an upload was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum By {
+    /// A message told of it.
+    Message,
+    /// No message did, or none in time.
+    Sweep,
+}
+
+impl By {
+    /// As the log has it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Sweep => "sweep",
+        }
+    }
+}
+
 /// Why an attempt ended before its write was known to have won.
 enum Broken {
     /// The write was refused, or its outcome is unknown: never assume, read the base again.
@@ -80,13 +99,13 @@ impl Worker {
     /// # Errors
     /// When the store or the base does not let any of it be merged: the messages are to be handed back. What was
     /// written stays, and the next try finds it.
-    pub(super) async fn merge(&self, app: &App, ids: BTreeSet<Id>) -> Result<Merged> {
+    pub(super) async fn merge(&self, app: &App, ids: BTreeSet<Id>, by: By) -> Result<Merged> {
         let _turn = self.turns.of(app).await;
         let mut all = Merged::default();
         let mut waiting = ids;
         while !waiting.is_empty() {
             let start = self.host.clock.now();
-            let attempt = self.persist(app, &waiting).await?;
+            let attempt = self.persist(app, &waiting, by).await?;
             let took = since(start, self.host.clock.now());
             metrics::histogram!("autopgo_merge_seconds").record(took.as_secs_f64());
             all.decided.extend(attempt.merged.decided);
@@ -98,14 +117,14 @@ impl Worker {
     }
 
     /// Makes attempts until one goes through, a bounded number of times.
-    async fn persist(&self, app: &App, ids: &BTreeSet<Id>) -> Result<Attempt> {
+    async fn persist(&self, app: &App, ids: &BTreeSet<Id>, by: By) -> Result<Attempt> {
         let clock = &*self.host.clock;
         let mut last = None;
         for attempt in 0..TRIES {
             if attempt > 0 {
                 clock.sleep(backoff(clock, attempt - 1, FIRST_PAUSE, LONGEST_PAUSE)).await;
             }
-            match self.attempt(app, ids).await {
+            match self.attempt(app, ids, by).await {
                 Ok(attempt) => return Ok(attempt),
                 Err(Broken::Again(error)) => {
                     let outcome = if error.kind() == Kind::Conflict { "lost" } else { "unknown" };
@@ -128,7 +147,7 @@ impl Worker {
         })
     }
 
-    async fn attempt(&self, app: &App, ids: &BTreeSet<Id>) -> Result<Attempt, Broken> {
+    async fn attempt(&self, app: &App, ids: &BTreeSet<Id>, by: By) -> Result<Attempt, Broken> {
         let object = self.host.store.base(app).await?;
         let version = object.as_ref().map(|object| object.version.clone());
         let bytes = object.as_ref().map(|object| object.bytes.clone()).unwrap_or_default();
@@ -155,7 +174,7 @@ impl Worker {
                 _ => Broken::Over(error),
             })?;
             metrics::counter!("autopgo_merges_total", "outcome" => "merged").increment(merged.len() as u64);
-            tracing::info!(app = %app, uploads = merged.len(), size_bytes = size, compacted = squeezed || self.options.compact, "base profile written");
+            tracing::info!(app = %app, by = by.name(), uploads = merged.len(), size_bytes = size, compacted = squeezed || self.options.compact, "base profile written");
             if squeezed {
                 self.warn_of_squeezing(app);
             }

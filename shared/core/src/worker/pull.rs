@@ -1,10 +1,10 @@
-//! The loop of hosts that poll a bus: a few batches in hand, each message settled when its work is durable, and an end
-//! that leaves nothing half done.
+//! The loop of hosts that poll a bus: so many messages in hand, each settled when its work is durable, and an end that
+//! leaves nothing half done.
 
-mod batch;
+mod hand;
 mod pace;
+mod queues;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -12,27 +12,31 @@ use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
-use super::Worker;
-use crate::clock::Clock;
+use super::{APPS_IN_HAND, Outcome, Worker};
+use crate::app::App;
+use crate::event::Envelope;
 use crate::port::bus::Subscription;
-use batch::Batch;
+use hand::Hand;
 use pace::{Pace, Trouble};
+use queues::Queues;
 
 /// How long the end may take once the work in hand is done or given up: handing back, and leaving the bus.
 const LEAVING: Duration = Duration::from_secs(3);
 
-/// Receives, handles and settles until `stop`. Several batches are in hand at once, and no more is received while they
-/// are: what lies in the bus another worker can take. A bus that does not answer is asked again, with growing pauses.
+/// Receives, handles and settles until `stop`. As many messages are in hand as a few batches have, and no more is received
+/// while they are: what lies in the bus another worker can take. Those of one application are handled together, one lot
+/// after the other; applications do not wait for each other. A bus that does not answer is asked again, with growing pauses.
 ///
 /// After `stop` nothing new is taken. What is in hand is finished if that takes no longer than the limit `drain`, the
 /// rest is handed back, and the subscription is closed.
 pub async fn pull(worker: &Worker, subscription: &dyn Subscription, stop: CancellationToken) {
     let clock = &*worker.host().clock;
-    let undone = work(worker, subscription, stop).await;
+    let hand = Hand::default();
+    work(worker, subscription, &hand, stop).await;
     let leave = async {
-        if !undone.is_empty() {
-            tracing::warn!(batches = undone.len(), "work was left undone and is handed back");
-            join_all(undone.iter().map(|batch| batch.hand_back(subscription))).await;
+        let undone = hand.hand_back(subscription).await;
+        if undone > 0 {
+            tracing::warn!(messages = undone, "work was left undone and was handed back");
         }
         subscription.close().await;
     };
@@ -40,46 +44,75 @@ pub async fn pull(worker: &Worker, subscription: &dyn Subscription, stop: Cancel
         biased;
         () = leave => {}
         () = clock.sleep(LEAVING) => {
-            tracing::warn!("the bus did not answer in the end; what was in hand will be delivered again");
+            tracing::warn!("the bus did not answer in the end; what was in hand comes again, or the sweep finds what it told of");
         }
     }
 }
 
-/// The work until `stop`, and what was in hand then and could not be finished in time.
-async fn work(worker: &Worker, subscription: &dyn Subscription, stop: CancellationToken) -> Vec<Arc<Batch>> {
+/// The work until `stop`, and what of it is finished in time after. The rest stays in `hand`.
+async fn work(worker: &Worker, subscription: &dyn Subscription, hand: &Hand, stop: CancellationToken) {
     let (clock, limits) = (&*worker.host().clock, &*worker.host().limits);
-    let mut held: Vec<Arc<Batch>> = Vec::new();
-    let mut hands = FuturesUnordered::new();
+    let room = limits.worker_batches.saturating_sub(1).saturating_mul(limits.merge_batch);
+    let mut queues = Queues::default();
+    let mut works = FuturesUnordered::new();
+    let mut ignored = FuturesUnordered::new();
     let mut pace = Pace::default();
     // Kept from turn to turn: a wish to receive that is dropped may take messages with it, which then are late.
     let mut receiving = None;
     let mut pausing = None;
+    let mut keeping = None;
+    let mut stopped = false;
+    let mut drained = None;
     loop {
-        if receiving.is_none() && pausing.is_none() && hands.len() < limits.worker_batches {
+        while works.len() < APPS_IN_HAND
+            && let Some((app, messages)) = queues.next(limits.merge_batch)
+        {
+            works.push(handle(worker, subscription, hand, app, messages));
+        }
+        if hand.len() == 0 {
+            keeping = None;
+            if stopped && works.is_empty() && ignored.is_empty() {
+                return;
+            }
+        } else if keeping.is_none() {
+            keeping = Some(Box::pin(hand.keep(clock, subscription)));
+        }
+        // Room for a whole lot: few receipts of many cost less than many of few.
+        if !stopped && receiving.is_none() && pausing.is_none() && hand.len() <= room {
             receiving = Some(subscription.receive(limits.merge_batch));
         }
         tokio::select! {
             biased;
-            () = stop.cancelled() => break,
-            Some(through) = hands.next() => {
-                held.retain(|batch| !batch.is_over());
+            () = stop.cancelled(), if !stopped => {
+                stopped = true;
+                (receiving, pausing) = (None, None);
+                drained = Some(clock.sleep(limits.drain));
+            }
+            Some((app, through)) = works.next() => {
+                queues.done(app);
                 if through {
                     pace.over(Trouble::Fruitless);
                     pausing.take_if(|(trouble, _)| *trouble == Trouble::Fruitless);
-                } else if pausing.is_none() {
+                } else if !stopped && pausing.is_none() {
                     // Whatever is in the way needs time, and going on without a pause would not help it.
                     let pause = pace.pause(clock, Trouble::Fruitless);
                     pausing = Some((Trouble::Fruitless, clock.sleep(pause)));
                 }
             }
+            Some(()) = ignored.next() => pace.over(Trouble::Fruitless),
             received = wait(receiving.as_mut()) => {
                 receiving = None;
                 match received {
                     Ok(deliveries) => {
                         pace.over(Trouble::Deaf);
-                        let batch = Arc::new(Batch::new(deliveries));
-                        held.push(Arc::clone(&batch));
-                        hands.push(async move { batch.carry(worker, subscription).await });
+                        for delivery in deliveries {
+                            let envelope = Worker::read(&delivery.body);
+                            let number = hand.take(delivery);
+                            match envelope {
+                                Some(envelope) => queues.push(envelope.event.app().clone(), (number, envelope)),
+                                None => ignored.push(hand.settle(subscription, number, &Outcome::Done)),
+                            }
+                        }
                     }
                     Err(error) => {
                         tracing::error!(error = error.chain(), "no messages could be received; trying again");
@@ -88,13 +121,32 @@ async fn work(worker: &Worker, subscription: &dyn Subscription, stop: Cancellati
                 }
             }
             () = wait(pausing.as_mut().map(|(_, pause)| pause)) => pausing = None,
+            () = wait(keeping.as_mut()) => keeping = None,
+            () = wait(drained.as_mut()) => return,
         }
     }
-    drop(receiving);
-    drain(clock, limits.drain, async { while hands.next().await.is_some() {} }).await;
-    drop(hands);
-    held.retain(|batch| !batch.is_over());
-    held
+}
+
+/// Handles messages of one application together and settles each. Whether any got through.
+async fn handle(
+    worker: &Worker,
+    subscription: &dyn Subscription,
+    hand: &Hand,
+    app: App,
+    messages: Vec<(u64, Envelope)>,
+) -> (App, bool) {
+    let (numbers, envelopes): (Vec<u64>, Vec<Envelope>) = messages.into_iter().unzip();
+    let results = worker.handle_app(app.clone(), envelopes.into_iter().enumerate().collect()).await;
+    let settled = results.into_iter().map(|(index, result)| {
+        let number = numbers[index];
+        async move {
+            let outcome = Outcome::of(result);
+            hand.settle(subscription, number, &outcome).await;
+            outcome.is_done()
+        }
+    });
+    let through = join_all(settled).await.contains(&true);
+    (app, through)
 }
 
 /// Waits for what there is, or for ever if there is nothing.
@@ -102,13 +154,5 @@ async fn wait<F: Future + Unpin>(future: Option<&mut F>) -> F::Output {
     match future {
         Some(future) => future.await,
         None => std::future::pending().await,
-    }
-}
-
-async fn drain(clock: &dyn Clock, most: Duration, work: impl Future<Output = ()>) {
-    tokio::select! {
-        biased;
-        () = work => {}
-        () = clock.sleep(most) => {}
     }
 }

@@ -9,6 +9,7 @@ use autopgo_pprof::has_samples;
 use jiff::Timestamp;
 
 use super::Worker;
+use super::merge::By;
 use crate::app::App;
 use crate::base;
 use crate::clock::since;
@@ -127,7 +128,7 @@ impl Worker {
     }
 
     async fn sweep_staged(&self, app: &App, ids: BTreeSet<Id>, swept: &mut Swept) -> Result<()> {
-        let merged = self.merge(app, ids).await?;
+        let merged = self.merge(app, ids, By::Sweep).await?;
         swept.merged += merged.decided.len();
         swept.rejected += merged.rejected.len();
         for (id, error) in &merged.failed {

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use super::{Harness, body, drain, message, publish, receive};
 use crate::verdict::{Broken, Verdict, ensure};
 
+/// How long one waits who may not be given anything.
+const PUSHED: Duration = Duration::from_millis(500);
+
 /// In good order: what it had fetched and not begun is with others long before its time runs out.
 pub(super) async fn a_closed_consumer_leaves_the_rest_to_others(harness: &dyn Harness) -> Verdict {
     let facts = harness.facts();
@@ -61,12 +64,15 @@ fn killed(harness: &dyn Harness) -> Verdict {
             let life = scope.spawn(|| {
                 runtime.block_on(async {
                     let subscription = harness.subscription().await?;
-                    // One who stays may have them all.
-                    let received = receive(&*subscription, 2);
-                    let some = tokio::time::timeout(Duration::from_millis(500), received).await;
+                    let patience = if harness.pushes() { PUSHED } else { harness.patience() };
+                    let some = tokio::time::timeout(patience, receive(&*subscription, 2)).await;
                     // It is not dropped, for that could hand something back.
                     std::mem::forget(subscription);
-                    some.unwrap_or(Ok(Vec::new())).map(drop)
+                    match some {
+                        Ok(received) => received.map(drop),
+                        Err(_) if harness.pushes() => Ok(()),
+                        Err(_) => Err(Broken::new("the consumer has nothing to be killed with")),
+                    }
                 })
             });
             life.join().unwrap_or_else(|_| Err(Broken::new("the consumer panicked")))

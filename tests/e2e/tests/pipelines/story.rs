@@ -21,7 +21,7 @@ const AT_ONCE: usize = 6;
 /// What was answered with 201, by application.
 type Answered = BTreeMap<&'static str, BTreeSet<String>>;
 
-/// The story. The sweep takes what is two seconds old, and what it merged is told from what a message brought.
+/// The story. The sweep takes what is two seconds old; that messages come through is seen by what a message alone brought.
 pub(crate) async fn tell(store: &Store, bus: &Bus) {
     let client = Client::builder().timeout(Duration::from_secs(20)).build().expect("a client");
     let server = start("server", store, bus).await;
@@ -36,8 +36,9 @@ pub(crate) async fn tell(store: &Store, bus: &Bus) {
     // Killed at work, with more to come.
     let victim = workers.remove(0);
     let killing = async {
-        let before = written(&victim).0;
-        wait::until("a worker is at work", async || (written(&victim).0 > before).then_some(())).await;
+        let before = written(&victim, "message");
+        wait::until("a worker is at work", async || (written(&victim, "message") > before).then_some(()))
+            .await;
         victim.kill().await;
     };
     tokio::join!(killing, upload(&client, &server, &mut answered, numbers.by_ref().take(third)));
@@ -102,18 +103,15 @@ async fn upload(
     }
 }
 
-/// How many uploads these have merged because a message told of them: at least, for a sweep counts what it finds merged.
+/// How many uploads these have merged because a message told of them.
 fn told(workers: &[Running]) -> u64 {
-    workers.iter().map(written).map(|(written, swept)| written.saturating_sub(swept)).sum()
+    workers.iter().map(|worker| written(worker, "message")).sum()
 }
 
-/// How many uploads a worker has written into bases, and how many a sweep of it found there or merged.
-fn written(worker: &Running) -> (u64, u64) {
+/// How many uploads a worker has written into bases that were found by a message, or by a sweep.
+fn written(worker: &Running, by: &str) -> u64 {
     let lines = worker.log();
     let lines = lines.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    lines.fold((0, 0), |(written, swept), line| match line["message"].as_str() {
-        Some("base profile written") => (written + line["uploads"].as_u64().unwrap_or(0), swept),
-        Some("swept") => (written, swept + line["merged"].as_u64().unwrap_or(0)),
-        _ => (written, swept),
-    })
+    let written = lines.filter(|line| line["message"] == "base profile written" && line["by"] == by);
+    written.filter_map(|line| line["uploads"].as_u64()).sum()
 }

@@ -29,7 +29,7 @@ fn what_is_in_hand_is_finished_and_then_the_bus_is_left() {
 }
 
 #[test]
-fn a_batch_that_waits_for_its_application_is_finished_too() {
+fn what_waits_for_its_application_is_finished_too() {
     let (house, app) = (several(2, 1), app("hello"));
     house.clock.run(house.upload_many(&app, 2));
     house.blobs.slow_down(Op::Write, "default.pgo", 6 * SECOND);

@@ -1,5 +1,5 @@
-//! Several batches in hand: as many as may be and no more, each application by one of them at a time, and each message
-//! settled when its own work is durable.
+//! Several batches in hand: as many messages as may be and no more, an application's handled together and once at a time, and
+//! each settled when its own work is durable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +22,7 @@ fn received(house: &House) -> Vec<Duration> {
 }
 
 #[test]
-fn so_many_batches_are_in_hand_and_no_more_is_received() {
+fn so_much_is_in_hand_and_no_more_is_received() {
     let house = several(3, 1);
     for n in 0..7 {
         house.clock.run(house.upload_many(&app(&format!("app-{n}")), 1));
@@ -35,7 +35,7 @@ fn so_many_batches_are_in_hand_and_no_more_is_received() {
 }
 
 #[test]
-fn an_application_is_merged_by_one_batch_at_a_time() {
+fn an_application_is_merged_once_at_a_time() {
     let (house, app) = (several(4, 2), app("hello"));
     let ids = house.clock.run(house.upload_many(&app, 8)).0;
     house.blobs.slow_down(Op::Write, "default.pgo", SECOND);
@@ -82,6 +82,28 @@ fn what_is_done_is_acked_while_others_of_its_batch_wait() {
     };
     pull_while(&house, meanwhile);
     assert_eq!(settled(&house, true).len(), 3);
+}
+
+#[test]
+fn a_slow_application_with_something_in_every_batch_holds_up_nobody() {
+    let house = several(4, 10);
+    let (slow, fast) = (app("slow"), app("fast"));
+    house.blobs.slow_down(Op::Read, "slow/default.pgo", 50 * SECOND);
+    house.blobs.forget();
+    let meanwhile = async {
+        for round in 1..=20 {
+            house.upload_many(&slow, 1).await;
+            house.upload_many(&fast, 1).await;
+            house.clock.sleep(SECOND).await;
+            assert_eq!(house.weight(&fast).await, round);
+        }
+        house.clock.sleep(200 * SECOND).await;
+    };
+    pull_while(&house, meanwhile);
+    assert_eq!(settled(&house, true).len(), 40);
+    // The first, and then all that had gathered, in lots of ten.
+    assert_eq!(house.blobs.calls(Op::Write, "slow/default.pgo"), 3);
+    house.blobs.forget();
 }
 
 #[test]
