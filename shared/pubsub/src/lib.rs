@@ -6,6 +6,8 @@ mod aws;
 pub mod awssns;
 #[cfg(feature = "aws")]
 pub mod awssqs;
+#[cfg(feature = "gcp")]
+pub mod gcppubsub;
 pub mod mem;
 #[cfg(feature = "nats")]
 pub mod nats;

@@ -7,6 +7,8 @@ use autopgo_core::clock::Clock;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::bus::{Subscription, Topic};
 
+#[cfg(feature = "gcp")]
+use crate::gcppubsub;
 use crate::mem::{self, Buses};
 #[cfg(feature = "nats")]
 use crate::nats;
@@ -18,6 +20,8 @@ use crate::{awssns, awssqs};
 /// The schemes of this build.
 pub const SCHEMES: &[&str] = &[
     mem::SCHEME,
+    #[cfg(feature = "gcp")]
+    gcppubsub::SCHEME,
     #[cfg(feature = "aws")]
     awssns::SCHEME,
     #[cfg(feature = "aws")]
@@ -79,6 +83,8 @@ pub async fn topic(url: &str, environment: &Environment) -> Result<Arc<dyn Topic
         awssns::SCHEME => Ok(Arc::new(awssns::topic(&address, address.params()).await?)),
         #[cfg(feature = "aws")]
         awssqs::SCHEME => Ok(Arc::new(awssqs::topic(&address, address.params()).await?)),
+        #[cfg(feature = "gcp")]
+        gcppubsub::SCHEME => gcppubsub::topic(&address, environment.variable(gcppubsub::EMULATOR).as_deref()),
         #[cfg(feature = "nats")]
         nats::SCHEME => nats::topic(&address, environment.variable(nats::SERVERS)).await,
         #[cfg(feature = "azure")]
@@ -97,6 +103,10 @@ pub async fn subscription(url: &str, environment: &Environment) -> Result<Arc<dy
         mem::SCHEME => mem::subscription(&address, &environment.memory),
         #[cfg(feature = "aws")]
         awssqs::SCHEME => Ok(Arc::new(awssqs::subscription(&address, address.params()).await?)),
+        #[cfg(feature = "gcp")]
+        gcppubsub::SCHEME => {
+            gcppubsub::subscription(&address, environment.variable(gcppubsub::EMULATOR).as_deref())
+        }
         #[cfg(feature = "nats")]
         nats::SCHEME => nats::subscription(&address, environment.variable(nats::SERVERS)).await,
         #[cfg(feature = "azure")]
@@ -151,6 +161,7 @@ mod tests {
         let others: &[(&str, &str)] = &[
             #[cfg(not(feature = "azure"))]
             ("azuresb://pgo?subscription=worker", "azure"),
+            #[cfg(not(feature = "gcp"))]
             ("gcppubsub://projects/p/topics/t", "gcp"),
             ("kafka://pgo", "kafka"),
             #[cfg(not(feature = "nats"))]
