@@ -41,3 +41,16 @@ pub const FAKE_GCS_SERVER: &[Gap] = &[Gap::by_chance(
 
 /// MiniStack 1.5.33, as SNS and SQS.
 pub const MINISTACK: &[Gap] = &[];
+
+/// pstest, of cloud.google.com/go/pubsub/v2 2.9.0.
+pub const PSTEST: &[Gap] = &[];
+
+/// The same, with message ordering.
+pub const PSTEST_ORDERED: &[Gap] = &[Gap::always(
+    "poison_blocks_nothing",
+    "of a key it gives one message at a time, and what was handed back before what is behind it; Pub/Sub itself gives \
+     several",
+)];
+
+/// Google's emulator of Pub/Sub, 0.8.20.
+pub const PUBSUB_EMULATOR: &[Gap] = &[];
