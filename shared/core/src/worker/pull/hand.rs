@@ -140,6 +140,9 @@ impl Hand {
 /// Says what could not be settled. It comes back by itself, on a bus that keeps messages.
 fn told(settled: Result<()>) {
     if let Err(error) = settled {
-        tracing::warn!(error = error.chain(), "a message could not be settled; it comes again, or the sweep finds what it told of");
+        tracing::warn!(
+            error = error.chain(),
+            "a message could not be settled; it comes again, or the sweep finds what it told of"
+        );
     }
 }
