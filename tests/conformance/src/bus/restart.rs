@@ -77,8 +77,11 @@ pub(super) async fn what_a_broker_has_outlives_its_restart(harness: &dyn Harness
         subscription.ack(&delivery).await?;
         left.retain(|left| *left != body(&delivery));
     }
-    // Some are in hand when it goes.
+    // Some are in hand when it goes. Where a hold never runs out they stay there, and come to nobody.
     let in_hand = receive(&*subscription, 5).await?;
+    if subscription.hold().is_none() {
+        left.retain(|left| in_hand.iter().all(|delivery| body(delivery) != *left));
+    }
     broker.stop().await?;
     broker.start().await?;
     while !left.is_empty() {
