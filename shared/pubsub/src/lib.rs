@@ -8,6 +8,8 @@ pub mod awssns;
 pub mod awssqs;
 #[cfg(feature = "gcp")]
 pub mod gcppubsub;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod mem;
 #[cfg(feature = "nats")]
 pub mod nats;

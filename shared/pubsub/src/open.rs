@@ -9,6 +9,8 @@ use autopgo_core::port::bus::{Subscription, Topic};
 
 #[cfg(feature = "gcp")]
 use crate::gcppubsub;
+#[cfg(feature = "kafka")]
+use crate::kafka;
 use crate::mem::{self, Buses};
 #[cfg(feature = "nats")]
 use crate::nats;
@@ -26,6 +28,8 @@ pub const SCHEMES: &[&str] = &[
     awssns::SCHEME,
     #[cfg(feature = "aws")]
     awssqs::SCHEME,
+    #[cfg(feature = "kafka")]
+    kafka::SCHEME,
     #[cfg(feature = "nats")]
     nats::SCHEME,
     #[cfg(feature = "azure")]
@@ -85,6 +89,8 @@ pub async fn topic(url: &str, environment: &Environment) -> Result<Arc<dyn Topic
         awssqs::SCHEME => Ok(Arc::new(awssqs::topic(&address, address.params()).await?)),
         #[cfg(feature = "gcp")]
         gcppubsub::SCHEME => gcppubsub::topic(&address, environment.variable(gcppubsub::EMULATOR).as_deref()),
+        #[cfg(feature = "kafka")]
+        kafka::SCHEME => kafka::topic(&address, environment.variable(kafka::BROKERS)).await,
         #[cfg(feature = "nats")]
         nats::SCHEME => nats::topic(&address, environment.variable(nats::SERVERS)).await,
         #[cfg(feature = "azure")]
@@ -107,6 +113,8 @@ pub async fn subscription(url: &str, environment: &Environment) -> Result<Arc<dy
         gcppubsub::SCHEME => {
             gcppubsub::subscription(&address, environment.variable(gcppubsub::EMULATOR).as_deref())
         }
+        #[cfg(feature = "kafka")]
+        kafka::SCHEME => kafka::subscription(&address, environment.variable(kafka::BROKERS)),
         #[cfg(feature = "nats")]
         nats::SCHEME => nats::subscription(&address, environment.variable(nats::SERVERS)).await,
         #[cfg(feature = "azure")]
@@ -163,6 +171,7 @@ mod tests {
             ("azuresb://pgo?subscription=worker", "azure"),
             #[cfg(not(feature = "gcp"))]
             ("gcppubsub://projects/p/topics/t", "gcp"),
+            #[cfg(not(feature = "kafka"))]
             ("kafka://pgo", "kafka"),
             #[cfg(not(feature = "nats"))]
             ("nats://profile?queue=worker", "nats"),
