@@ -54,3 +54,28 @@ pub const PSTEST_ORDERED: &[Gap] = &[Gap::always(
 
 /// Google's emulator of Pub/Sub, 0.8.20.
 pub const PUBSUB_EMULATOR: &[Gap] = &[];
+
+/// Kafka 4.1.1, as it is everywhere.
+pub const KAFKA: &[Gap] = &[
+    Gap::by_chance(
+        "long_work_is_held",
+        "a consumer that joins the group gets partitions of others, and their records that are not done with them",
+    ),
+    Gap::always(
+        "a_message_comes_back_after_a_lost_ack",
+        "a record comes back when its consumer ends, and not after a time",
+    ),
+    Gap::always(
+        "a_late_ack_is_harmless",
+        "a record comes back when its consumer ends, and not after a time, so that no ack is late",
+    ),
+    Gap::by_chance(
+        "what_is_held_no_more_comes_back",
+        "a record comes back when its consumer ends, or its partition is given to another one, which one that comes may bring \
+         about, and not after a time",
+    ),
+    Gap::by_chance(
+        "a_message_comes_back_to_whoever_still_waits",
+        "a record comes to the consumer that has its partition, and to another one only when that ends",
+    ),
+];
