@@ -3,8 +3,6 @@
 
 mod parts;
 mod receipt;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -237,3 +235,6 @@ impl Inbox {
 fn pause(times: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << times.min(16)).min(LONGEST_PAUSE)
 }
+
+#[cfg(test)]
+mod tests;
