@@ -222,6 +222,34 @@ mod tests {
         assert_eq!(envelope.timestamp.to_string(), "2024-10-28T12:16:34.964Z");
     }
 
+    /// What the Go original published, in `tests/fixtures/messages`.
+    #[test]
+    fn what_the_original_publishes_is_understood() {
+        let app = App::parse("hello-world").expect("a good name");
+        let id = Id::parse("1730075435311000000").expect("an id");
+        for bus in ["nats", "kafka", "gcppubsub", "azuresb"] {
+            for (name, event) in [
+                ("uploaded", Event::Uploaded { app: app.clone(), id: id.clone() }),
+                ("merged", Event::Merged { app: app.clone(), id: id.clone() }),
+                ("deleted", Event::Deleted { app: app.clone(), cleared: false }),
+            ] {
+                let version = if bus == "nats" { "v1-" } else { "" };
+                let path = format!(
+                    "{}/../../tests/fixtures/messages/{bus}/{version}{name}.json",
+                    env!("CARGO_MANIFEST_DIR")
+                );
+                let fixture = std::fs::read(&path).expect(&path);
+                let fixture: Value = serde_json::from_slice(&fixture).expect(&path);
+                let body = fixture["body"].as_str().expect("a body");
+                let Decoded::Known(envelope) = Envelope::decode(body.as_bytes()).expect("ours") else {
+                    panic!("{path}: an unknown type")
+                };
+                assert_eq!(envelope.event, event, "{path}");
+                assert_eq!(envelope.timestamp.to_string(), "2025-01-02T03:04:05.123456789Z", "{path}");
+            }
+        }
+    }
+
     #[test]
     fn an_unknown_type_is_no_error() {
         let decoded = Envelope::decode(br#"{"type":"profile.renamed","payload":7}"#).expect("well formed");

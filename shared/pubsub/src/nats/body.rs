@@ -20,7 +20,33 @@ pub(super) fn of(payload: Bytes, v2: bool) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::Value;
+
     use super::*;
+
+    /// What gocloud.dev put on the wire, in `tests/fixtures/messages/nats`, in both versions and with metadata too.
+    #[test]
+    fn what_the_original_publishes_is_read() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/messages/nats");
+        let mut names = Vec::new();
+        for file in std::fs::read_dir(folder).expect(folder) {
+            let path = file.expect("a file").path();
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let text = std::fs::read_to_string(&path).expect("a text");
+            let fixture: Value = serde_json::from_str(&text).expect("JSON");
+            let message = &fixture["message"];
+            let payload = STANDARD.decode(message["payload"].as_str().expect("a payload")).expect("base64");
+            let body = fixture["body"].as_str().expect("what is in it");
+            assert_eq!(of(payload.clone().into(), name.starts_with("v2")), body, "{name}");
+            // What is neither wrapped nor has headers is the same in both versions.
+            let is_plain = payload == body.as_bytes() && message["headers"].is_null();
+            assert_eq!(is_plain, !name.ends_with("metadata"), "{name}");
+            names.push(name);
+        }
+        assert_eq!(names.len(), 8, "{names:?}");
+    }
 
     #[test]
     fn ours_are_as_they_are_in_both_versions() {

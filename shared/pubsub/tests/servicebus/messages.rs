@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use autopgo_core::error::Kind;
 use autopgo_pubsub::open::{subscription, topic};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -75,6 +77,44 @@ async fn the_body_is_taken_as_it_is() {
         reader.ack(&batch[0]).await.expect("acked");
     }
     assert_eq!(peer.fake.count("laws", "worker"), (0, 0));
+}
+
+/// What the original hands to Microsoft's client, in `tests/fixtures/messages/azuresb`, as the service shows it to one who
+/// speaks HTTP: it turns AMQP's properties into headers and back.
+#[tokio::test]
+async fn what_the_original_publishes_is_read() {
+    let peer = Peer::new(Duration::from_secs(60));
+    let reader = peer.reader().await;
+    let signature = peer.fake.signature("sender", "laws", Timestamp::now() + Duration::from_secs(60));
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/messages/azuresb");
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).expect(folder) {
+        let text = std::fs::read_to_string(file.expect("a file").path()).expect("a text");
+        let fixture: Value = serde_json::from_str(&text).expect("JSON");
+        let mut message = fixture["message"].clone();
+        let message = message.as_object_mut().expect("a message");
+        let body = message.remove("Body").expect("a body");
+        let body = STANDARD.decode(body.as_str().expect("text")).expect("base64");
+        // Metadata are headers of their own, which nobody reads.
+        message.remove("ApplicationProperties").expect("properties, or none");
+        message.retain(|_, value| !value.is_null());
+        // The key that orders it, and neither an id nor a session.
+        assert_eq!(message.keys().collect::<Vec<_>>(), ["PartitionKey"]);
+        let request = reqwest::Client::new()
+            .post(format!("http://{}/laws/messages", peer.fake.address()))
+            .header("Authorization", &signature)
+            .header("BrokerProperties", Value::Object(message.clone()).to_string())
+            .body(body);
+        assert_eq!(request.send().await.expect("sent").status(), 201);
+        let batch = soon(reader.receive(10)).await.expect("received");
+        assert_eq!(
+            (batch.len(), &batch[0].body[..]),
+            (1, fixture["body"].as_str().expect("text").as_bytes())
+        );
+        reader.ack(&batch[0]).await.expect("acked");
+        seen += 1;
+    }
+    assert_eq!(seen, 4);
 }
 
 #[tokio::test]
