@@ -7,6 +7,7 @@ pub mod azurite;
 pub mod bus;
 pub mod facts;
 pub mod once;
+pub mod original;
 pub mod paths;
 pub mod process;
 pub mod profile;
@@ -16,6 +17,8 @@ pub mod s3;
 pub mod seed;
 pub mod skip;
 pub mod slow;
+#[cfg(feature = "services")]
+pub mod sns;
 #[cfg(feature = "services")]
 pub mod store;
 pub mod wait;

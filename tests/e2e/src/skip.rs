@@ -7,7 +7,7 @@ use std::io::Write;
 pub fn go() -> Option<String> {
     let go = std::env::var("AUTOPGO_TEST_GO").ok().filter(|go| !go.is_empty());
     if go.is_none() {
-        say("go", "AUTOPGO_TEST_GO names no Go toolchain; `tests/run engine` provides one");
+        say("go", "AUTOPGO_TEST_GO names no Go toolchain; `tests/run` provides one");
     }
     go
 }
