@@ -108,6 +108,15 @@ func keyOf(message *pubsub.Message) string {
 	return ""
 }
 
+// partitionOf is where a message was, on Kafka.
+func partitionOf(message *pubsub.Message) *int32 {
+	var kafka *sarama.ConsumerMessage
+	if message.As(&kafka) {
+		return &kafka.Partition
+	}
+	return nil
+}
+
 // flush waits until a server of NATS has all that this process told it. All topics
 // and subscriptions of a process share a connection.
 func flush(topic *pubsub.Topic) error {
@@ -238,6 +247,7 @@ type line struct {
 	Type      string            `json:"type"`
 	Event     event             `json:"event"`
 	Key       string            `json:"key"`
+	Partition *int32            `json:"partition,omitempty"`
 	Metadata  map[string]string `json:"metadata"`
 	Body      string            `json:"body"`
 }
@@ -262,7 +272,10 @@ func runConsume(ctx context.Context, args []string, _ io.Reader, stdout io.Write
 		if err != nil {
 			return err
 		}
-		said := line{wrapped.ID, wrapped.Timestamp, wrapped.Type, e, keyOf(message), message.Metadata, string(message.Body)}
+		said := line{
+			wrapped.ID, wrapped.Timestamp, wrapped.Type, e,
+			keyOf(message), partitionOf(message), message.Metadata, string(message.Body),
+		}
 		if err := out.Encode(said); err != nil {
 			return err
 		}
