@@ -1,5 +1,6 @@
 //! Topics and queues on the MiniStack that `tests/services` starts, made past autopgo.
 
+use autopgo_conformance::proxy::Proxy;
 use aws_config::BehaviorVersion;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_sdk_sqs::config::Region;
@@ -49,6 +50,22 @@ impl Aws {
 
     fn topic_arn(&self) -> String {
         format!("arn:aws:sns:{REGION}:{ACCOUNT}:{}", self.named("topic"))
+    }
+
+    /// A line to the server for a client of Go's, and what turns a URL into one that goes over it.
+    ///
+    /// As soon as an answer's head is there, AWS's SDK for Go closes the request; if net/http has not noticed by then that
+    /// the request is sent, it closes the connection, and the answer's body is lost if it comes in a piece of its own. That
+    /// takes a server that is near, answers in two pieces and is on a busy machine, as here; so answers go over in one.
+    ///
+    /// # Panics
+    /// When there is no port for it, or the server's address is no `http://IP:PORT`.
+    pub async fn line(&self) -> (Proxy, impl Fn(&str) -> String) {
+        let server = self.endpoint.trim_start_matches("http://").parse().expect("http://IP:PORT");
+        let proxy = Proxy::before(server).await.expect("a port");
+        let from = format!("endpoint={}", self.endpoint);
+        let to = format!("endpoint=http://{}", proxy.address());
+        (proxy, move |url: &str| url.replace(&from, &to))
     }
 
     /// Makes the topic and gives its URL. A FIFO one tells repetitions by itself, for the original does not.

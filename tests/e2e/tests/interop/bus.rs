@@ -2,6 +2,8 @@
 //!
 //! A further one is a function here that gives a [`Bus`], and a line in `stories.rs`.
 
+use std::any::Any;
+
 use autopgo_conformance::brokers::Nats;
 use autopgo_e2e::sns::Aws;
 
@@ -24,8 +26,8 @@ pub(crate) struct Bus {
     pub(crate) beside: &'static [&'static str],
     /// What the URLs do not say.
     pub(crate) variables: Vec<(&'static str, String)>,
-    /// Ends with the story.
-    server: Option<Nats>,
+    /// What ends with the story.
+    needs: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Bus {
@@ -40,13 +42,13 @@ impl Bus {
             keyed: false,
             beside: &[],
             variables: Vec::new(),
-            server: None,
+            needs: None,
         }
     }
 
     fn on(mut self, server: Nats) -> Self {
         self.variables.push(("NATS_SERVER_URL", server.url()));
-        self.server = Some(server);
+        self.needs = Some(Box::new(server));
         self
     }
 }
@@ -89,8 +91,16 @@ async fn topic(fifo: bool, raw: bool) -> Option<Bus> {
     let aws = Aws::new(fifo).await?;
     let topic = aws.topic().await;
     let (ours, theirs) = (aws.subscribed("ours", raw).await, aws.subscribed("theirs", raw).await);
-    // The topic hands on what orders a message.
-    Some(Bus { keyed: true, ..Bus::of(&topic, &ours, &theirs) })
+    let (proxy, over) = aws.line().await;
+    Some(Bus {
+        their_writer: over(&topic),
+        their_reader: over(&theirs),
+        their_own: over(&topic),
+        // The topic hands on what orders a message.
+        keyed: true,
+        needs: Some(Box::new(proxy)),
+        ..Bus::of(&topic, &ours, "")
+    })
 }
 
 /// A topic before standard queues, which wraps what it hands on.
@@ -112,10 +122,11 @@ pub(crate) async fn sns_fifo() -> Option<Bus> {
 pub(crate) async fn sqs() -> Option<Bus> {
     let aws = Aws::new(false).await?;
     let (ours, theirs) = (aws.queue("ours").await, aws.queue("theirs").await);
+    let (proxy, over) = aws.line().await;
     Some(Bus {
-        our_reader: format!("{ours}&waittime=1s"),
+        their_own: over(&theirs),
         our_writer: theirs.clone(),
-        their_own: theirs.clone(),
-        ..Bus::of(&ours, "", &format!("{theirs}&waittime=1s"))
+        needs: Some(Box::new(proxy)),
+        ..Bus::of(&over(&ours), &format!("{ours}&waittime=1s"), &format!("{}&waittime=1s", over(&theirs)))
     })
 }
