@@ -5,6 +5,8 @@
 use std::any::Any;
 
 use autopgo_conformance::brokers::Nats;
+use autopgo_e2e::original::Original;
+use autopgo_e2e::skip;
 use autopgo_e2e::sns::Aws;
 
 /// Who writes where and reads from where. On most buses all that is written comes to everybody who reads, so that these
@@ -100,6 +102,22 @@ async fn topic(fifo: bool, raw: bool) -> Option<Bus> {
         keyed: true,
         needs: Some(Box::new(proxy)),
         ..Bus::of(&topic, &ours, "")
+    })
+}
+
+/// Pub/Sub, with subscriptions that keep the order.
+pub(crate) async fn gcppubsub() -> Option<Bus> {
+    let server = skip::server("pstest")?.trim_start_matches("http://").to_owned();
+    let variable = ("PUBSUB_EMULATOR_HOST", server);
+    let project = format!("story-{:016x}", fastrand::u64(..));
+    let make = ["make", "gcppubsub", &project, "profile", "ours", "theirs"];
+    Original::new()?.with(variable.0, &variable.1).run(&make, b"").await;
+    let reader = |name: &str| format!("gcppubsub://{project}/{name}");
+    let topic = format!("gcppubsub://projects/{project}/topics/profile");
+    Some(Bus {
+        keyed: true,
+        variables: vec![variable],
+        ..Bus::of(&topic, &reader("ours"), &reader("theirs"))
     })
 }
 
