@@ -22,6 +22,15 @@ pub fn server(name: &str) -> Option<String> {
     url
 }
 
+/// What this variable, which `tests/services env` sets, says of the server of this name, or `None`, said aloud.
+pub fn variable(name: &str, variable: &str) -> Option<String> {
+    let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
+    if value.is_none() {
+        say(name, &format!("{variable} names no server; `tests/run services` starts one"));
+    }
+    value
+}
+
 /// Whether there is a `script` that gives a command a terminal, as util-linux has it; said aloud if not.
 pub fn script() -> bool {
     let asked = std::process::Command::new("script").arg("--version").output();

@@ -5,6 +5,7 @@
 mod interop {
     mod bucket;
     mod bus;
+    mod partitions;
     mod rig;
     mod stories;
 }

@@ -105,6 +105,22 @@ async fn topic(fifo: bool, raw: bool) -> Option<Bus> {
     })
 }
 
+/// Kafka, with a group for each side. The original's default, the newest, would miss what was said before it joined.
+pub(crate) async fn kafka() -> Option<Bus> {
+    kafka_of(3).await
+}
+
+/// The same with a topic of so many partitions.
+pub(crate) async fn kafka_of(partitions: u32) -> Option<Bus> {
+    let variable = ("KAFKA_BROKERS", skip::variable("kafka", "AUTOPGO_TEST_KAFKA_BROKERS")?);
+    let topic = format!("story-{:016x}", fastrand::u64(..));
+    let make = ["make", "kafka", &topic, &partitions.to_string()];
+    Original::new()?.with(variable.0, &variable.1).run(&make, b"").await;
+    let reader = |group: &str| format!("kafka://{topic}-{group}?topic={topic}&offset=oldest");
+    let bus = Bus::of(&format!("kafka://{topic}"), &reader("ours"), &reader("theirs"));
+    Some(Bus { keyed: true, variables: vec![variable], ..bus })
+}
+
 /// Pub/Sub, with subscriptions that keep the order.
 pub(crate) async fn gcppubsub() -> Option<Bus> {
     let server = skip::server("pstest")?.trim_start_matches("http://").to_owned();

@@ -35,7 +35,7 @@ macro_rules! on {
     )* };
 }
 
-on! { nats nats_v2 nats_mixed jetstream jetstream_v2 sns sns_raw sns_fifo sqs gcppubsub }
+on! { nats nats_v2 nats_mixed jetstream jetstream_v2 sns sns_raw sns_fifo sqs gcppubsub kafka }
 
 fn base() -> String {
     format!("{APP}/default.pgo")
