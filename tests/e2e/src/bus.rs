@@ -2,21 +2,14 @@
 
 use std::time::Duration;
 
-use autopgo_conformance::brokers::{Ministack, Nats};
+use autopgo_conformance::brokers::{Cable, Kafka, Ministack, Nats};
 use autopgo_conformance::bus::Broker;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_fakes::servicebus;
-use aws_config::BehaviorVersion;
-use aws_config::Region;
-use aws_config::profile::ProfileFileCredentialsProvider;
 
+use crate::original::Original;
 use crate::skip;
-
-/// As which a client of MiniStack comes, in the files that `tests/services env` names.
-const PROFILE: &str = "ministack";
-const REGION: &str = "us-east-1";
-/// The account of whoever has no other on MiniStack.
-const ACCOUNT: &str = "000000000000";
+use crate::sns::Aws;
 
 /// Both ends, and what stops and starts what is between them.
 pub struct Bus {
@@ -60,27 +53,47 @@ impl Bus {
     pub async fn sns_and_sqs() -> Option<Self> {
         skip::server("ministack")?;
         let broker = Ministack::started().await.expect("a server of its own");
-        let address = broker.address();
-        let endpoint = format!("http://{address}");
-        let credentials = ProfileFileCredentialsProvider::builder().profile_name(PROFILE).build();
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(REGION))
-            .endpoint_url(&endpoint)
-            .credentials_provider(credentials)
-            .load()
-            .await;
-        let (sns, sqs) = (aws_sdk_sns::Client::new(&config), aws_sdk_sqs::Client::new(&config));
-        let queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:story");
-        sqs.create_queue().queue_name("story").send().await.expect("a queue");
-        let topic = sns.create_topic().name("story").send().await.expect("a topic");
-        let topic = topic.topic_arn().expect("its name").to_owned();
-        sns.subscribe().topic_arn(&topic).protocol("sqs").endpoint(queue).send().await.expect("subscribed");
-        let access = format!("region={REGION}&endpoint={endpoint}&profile={PROFILE}");
+        let aws = Aws::at(format!("http://{}", broker.address()), false).await;
         Some(Self {
-            writer: format!("awssns:///{topic}?{access}"),
-            reader: format!("awssqs://{address}/{ACCOUNT}/story?waittime=2s&{access}"),
+            writer: aws.topic().await,
+            reader: aws.subscribed("workers", false).await,
             variables: Vec::new(),
             broker: Box::new(broker),
+        })
+    }
+
+    /// A topic of Kafka in six partitions, and a group; `None`, said aloud, where there is no server.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn kafka() -> Option<Self> {
+        skip::variable("kafka", "AUTOPGO_TEST_KAFKA")?;
+        let broker = Kafka::started(&["auto.create.topics.enable=true", "num.partitions=6"]).await;
+        let broker = broker.expect("a server of its own");
+        Some(Self {
+            writer: "kafka://story".to_owned(),
+            reader: "kafka://workers?topic=story&offset=oldest".to_owned(),
+            variables: vec![("KAFKA_BROKERS", broker.brokers())],
+            broker: Box::new(broker),
+        })
+    }
+
+    /// A topic of Google Cloud Pub/Sub and a subscription to it, on Google's fake. That keeps all in memory, so that its
+    /// restart is a cable that is cut. `None`, said aloud, where there is no server.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub async fn pubsub() -> Option<Self> {
+        let server = skip::server("pstest")?.trim_start_matches("http://").to_owned();
+        let project = format!("story-{:016x}", fastrand::u64(..));
+        let make = ["make", "gcppubsub", &project, "profile", "workers"];
+        Original::new()?.with("PUBSUB_EMULATOR_HOST", &server).run(&make, b"").await;
+        let cable = Cable::to(server.parse().expect("IP:PORT")).await.expect("a port");
+        Some(Self {
+            writer: format!("gcppubsub://projects/{project}/topics/profile"),
+            reader: format!("gcppubsub://{project}/workers"),
+            variables: vec![("PUBSUB_EMULATOR_HOST", cable.address().to_string())],
+            broker: Box::new(cable),
         })
     }
 

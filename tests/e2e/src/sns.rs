@@ -27,7 +27,11 @@ pub struct Aws {
 impl Aws {
     /// The server, where what is made is FIFO or is not; `None`, said aloud, where there is none.
     pub async fn new(fifo: bool) -> Option<Self> {
-        let endpoint = skip::server("ministack")?;
+        Some(Self::at(skip::server("ministack")?, fifo).await)
+    }
+
+    /// Another server, at this `http://IP:PORT`.
+    pub async fn at(endpoint: String, fifo: bool) -> Self {
         let credentials = ProfileFileCredentialsProvider::builder().profile_name(PROFILE).build();
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(REGION))
@@ -37,7 +41,7 @@ impl Aws {
             .await;
         let name = format!("story-{:016x}", fastrand::u64(..));
         let (sns, sqs) = (aws_sdk_sns::Client::new(&config), aws_sdk_sqs::Client::new(&config));
-        Some(Self { sns, sqs, endpoint, name, fifo })
+        Self { sns, sqs, endpoint, name, fifo }
     }
 
     fn named(&self, what: &str) -> String {

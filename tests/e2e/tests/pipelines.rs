@@ -26,6 +26,18 @@ async fn another_s3_and_sns_with_sqs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn minio_and_kafka() {
+    let (Some(store), Some(bus)) = (Store::s3("minio").await, Bus::kafka().await) else { return };
+    story::tell(&store, &bus).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cloud_storage_and_pubsub() {
+    let Some(bus) = Bus::pubsub().await else { return };
+    story::tell(&Store::google(), &bus).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn azurite_and_service_bus() {
     let Some(store) = Store::azure().await else { return };
     story::tell(&store, &Bus::service_bus()).await;

@@ -5,7 +5,6 @@
 
 #![expect(clippy::expect_used, reason = "all of it is a test")]
 
-mod broker;
 mod groups;
 mod outage;
 mod publishing;

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use autopgo_conformance::brokers::Kafka as Own;
 use autopgo_conformance::bus::Broker;
 use autopgo_core::error::Kind;
 use autopgo_core::port::bus::Subscription;
 use autopgo_pubsub::open::{subscription, topic};
 
-use crate::broker::Own;
 use crate::rig::{brokers, environment, make_topic, message};
 
 /// The next body, which must come soon.

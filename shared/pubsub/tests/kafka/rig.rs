@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use autopgo_conformance::brokers::Kafka as Own;
 use autopgo_conformance::bus::{Broker, Facts, Harness, Missing};
 use autopgo_conformance::{Gap, gaps, skip};
 use autopgo_core::clock::{Clock, System};
@@ -16,8 +17,6 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::metadata::MetadataTopic;
 use tokio::sync::OnceCell;
-
-use crate::broker::Own;
 
 /// What the server is called by `tests/services`.
 const SERVER: &str = "kafka";

@@ -1,4 +1,4 @@
-//! A broker of its own, for whoever stops one. It keeps what it has in a folder.
+//! A Kafka broker of a test's own, for whoever stops one. It keeps what it has in a folder.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as Port};
 use std::path::{Path, PathBuf};
@@ -7,11 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use autopgo_conformance::bus::Broker;
 use autopgo_core::error::{Error, Kind, Result};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::bus::Broker;
 
 /// The folder with its jars. The program beside the tests reads it.
 const JARS: &str = "AUTOPGO_TEST_KAFKA";
@@ -22,16 +23,19 @@ const POLL: Duration = Duration::from_millis(50);
 const VERSIONS: &[u8] = b"\0\0\0\x0a\0\x12\0\0\0\0\0\x01\xff\xff";
 
 /// A broker that can be stopped and started again. It ends with this.
-pub(crate) struct Own {
+pub struct Kafka {
     ports: [u16; 2],
     folder: TempDir,
     more: Vec<String>,
     process: Mutex<Option<Child>>,
 }
 
-impl Own {
+impl Kafka {
     /// Starts one on ports of its own, with more lines of configuration.
-    pub(crate) async fn started(more: &[&str]) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When `AUTOPGO_TEST_KAFKA` names no jars, or it does not start.
+    pub async fn started(more: &[&str]) -> Result<Self> {
         if std::env::var_os(JARS).is_none() {
             return Err(Error::new(Kind::Internal, format!("{JARS} names no folder with Kafka's jars")));
         }
@@ -42,12 +46,13 @@ impl Own {
         Ok(own)
     }
 
-    pub(crate) fn brokers(&self) -> String {
+    /// `IP:PORT`, as clients are told.
+    pub fn brokers(&self) -> String {
         format!("127.0.0.1:{}", self.ports[0])
     }
 
     /// Ends it without a word, which is harder than an operator would.
-    pub(crate) fn end(&self) {
+    pub fn end(&self) {
         if let Some(mut child) = self.process().take() {
             let _ = child.kill();
             let _ = child.wait();
@@ -71,14 +76,14 @@ impl Own {
 }
 
 #[async_trait]
-impl Broker for Own {
+impl Broker for Kafka {
     async fn stop(&self) -> Result<()> {
         tokio::task::block_in_place(|| self.end());
         Ok(())
     }
 
     async fn start(&self) -> Result<()> {
-        let program: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/kafka-broker");
+        let program: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kafka-broker");
         let child = Command::new(program)
             .arg(self.folder.path())
             .args(self.ports.map(|port| port.to_string()))
@@ -100,7 +105,7 @@ impl Broker for Own {
     }
 }
 
-impl Drop for Own {
+impl Drop for Kafka {
     fn drop(&mut self) {
         self.end();
     }
