@@ -101,7 +101,7 @@ impl Running {
         let ready = format!("{}/api/ready", running.url);
         wait::until("autopgo is ready", async || {
             if let Ok(Some(status)) = running.child.try_wait() {
-                panic!("autopgo ended with {status}");
+                panic!("autopgo ended with {status}: {:#?}", running.log());
             }
             reqwest::get(&ready).await.ok().filter(|answer| answer.status().is_success())
         })

@@ -1,6 +1,9 @@
 //! A store of a story's own, whatever is behind it, seen past autopgo.
 
+use std::io::Write;
+
 use autopgo_fakes::gcs;
+use tempfile::NamedTempFile;
 
 use crate::azurite::Container;
 use crate::s3::Bucket;
@@ -14,8 +17,8 @@ pub enum Store {
     S3(Bucket),
     /// On Azurite.
     Azure(Container),
-    /// On the fake in this repository.
-    Google(gcs::Fake),
+    /// On the fake in this repository, with the file that says who one is.
+    Google(gcs::Fake, NamedTempFile),
 }
 
 impl Store {
@@ -36,7 +39,9 @@ impl Store {
     pub fn google() -> Self {
         let fake = gcs::Fake::start().expect("a fake of Google Cloud Storage");
         fake.make(GOOGLE);
-        Self::Google(fake)
+        let mut key = NamedTempFile::new().expect("a file");
+        key.write_all(fake.account().credentials().to_string().as_bytes()).expect("written");
+        Self::Google(fake, key)
     }
 
     /// As `--blob-store-url` has it.
@@ -44,7 +49,7 @@ impl Store {
         match self {
             Self::S3(bucket) => bucket.url.clone(),
             Self::Azure(container) => container.url(),
-            Self::Google(_) => format!("gs://{GOOGLE}"),
+            Self::Google(fake, _) => format!("gs://{GOOGLE}?endpoint=http://{}", fake.address()),
         }
     }
 
@@ -53,7 +58,9 @@ impl Store {
         match self {
             Self::S3(_) => Vec::new(),
             Self::Azure(container) => vec![container.key()],
-            Self::Google(fake) => vec![("STORAGE_EMULATOR_HOST", fake.address().to_string())],
+            Self::Google(_, key) => {
+                vec![("GOOGLE_APPLICATION_CREDENTIALS", key.path().display().to_string())]
+            }
         }
     }
 
@@ -66,7 +73,7 @@ impl Store {
         match self {
             Self::S3(bucket) => bucket.keys(&folder).await.len(),
             Self::Azure(container) => container.names(folder.trim_end_matches('/')).await.len(),
-            Self::Google(fake) => {
+            Self::Google(fake, _) => {
                 fake.objects(GOOGLE).iter().filter(|(name, _)| name.starts_with(&folder)).count()
             }
         }

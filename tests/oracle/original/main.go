@@ -32,7 +32,7 @@ func commands() []command {
 		{"stat", "stat BUCKET KEY                 print what is known of an object, as JSON", runStat},
 		{"list", "list BUCKET PREFIX              print the objects whose keys start so, one JSON a line", runList},
 		{"show", "show FILE...                    print google/pprof's merge of profiles, in an order of its own", runShow},
-		{"make", "make kafka TOPIC PARTITIONS | make gcppubsub PROJECT TOPIC SUBSCRIPTION...", runMake},
+		{"make", "make kafka TOPIC PARTITIONS | make gcppubsub PROJECT TOPIC ordered|unordered SUBSCRIPTION...", runMake},
 		{"record", "record [-check] FOLDER          write (or compare) what messages look like on each bus", runRecord},
 	}
 }

@@ -16,15 +16,15 @@ import (
 )
 
 // runMake makes what an operator makes before anybody starts: a topic of so many
-// partitions, or a topic of Pub/Sub and subscriptions to it that keep its order.
+// partitions, or a topic of Pub/Sub and subscriptions to it that keep its order or do not.
 func runMake(ctx context.Context, args []string, _ io.Reader, _ io.Writer) error {
 	switch {
 	case len(args) == 3 && args[0] == "kafka":
 		return makeKafka(args[1], args[2])
-	case len(args) > 3 && args[0] == "gcppubsub":
-		return makeGoogle(ctx, args[1], args[2], args[3:])
+	case len(args) > 4 && args[0] == "gcppubsub" && (args[3] == "ordered" || args[3] == "unordered"):
+		return makeGoogle(ctx, args[1], args[2], args[3] == "ordered", args[4:])
 	}
-	return errors.New("kafka TOPIC PARTITIONS, or gcppubsub PROJECT TOPIC SUBSCRIPTION...")
+	return errors.New("kafka TOPIC PARTITIONS, or gcppubsub PROJECT TOPIC ordered|unordered SUBSCRIPTION...")
 }
 
 func makeKafka(topic, partitions string) error {
@@ -41,7 +41,7 @@ func makeKafka(topic, partitions string) error {
 	return admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: int32(n), ReplicationFactor: 1}, false)
 }
 
-func makeGoogle(ctx context.Context, project, topic string, subscriptions []string) error {
+func makeGoogle(ctx context.Context, project, topic string, ordered bool, subscriptions []string) error {
 	connection, err := grpc.NewClient(os.Getenv("PUBSUB_EMULATOR_HOST"), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return err
@@ -53,10 +53,11 @@ func makeGoogle(ctx context.Context, project, topic string, subscriptions []stri
 	}
 	for _, subscription := range subscriptions {
 		_, err := pubsubpb.NewSubscriberClient(connection).CreateSubscription(ctx, &pubsubpb.Subscription{
-			Name:                  fmt.Sprintf("projects/%s/subscriptions/%s", project, subscription),
-			Topic:                 name,
-			AckDeadlineSeconds:    60,
-			EnableMessageOrdering: true,
+			Name:  fmt.Sprintf("projects/%s/subscriptions/%s", project, subscription),
+			Topic: name,
+			// The least that Google allows: what a worker had that was killed soon comes again.
+			AckDeadlineSeconds:    10,
+			EnableMessageOrdering: ordered,
 		})
 		if err != nil {
 			return err

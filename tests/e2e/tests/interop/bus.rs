@@ -126,7 +126,7 @@ pub(crate) async fn gcppubsub() -> Option<Bus> {
     let server = skip::server("pstest")?.trim_start_matches("http://").to_owned();
     let variable = ("PUBSUB_EMULATOR_HOST", server);
     let project = format!("story-{:016x}", fastrand::u64(..));
-    let make = ["make", "gcppubsub", &project, "profile", "ours", "theirs"];
+    let make = ["make", "gcppubsub", &project, "profile", "ordered", "ours", "theirs"];
     Original::new()?.with(variable.0, &variable.1).run(&make, b"").await;
     let reader = |name: &str| format!("gcppubsub://{project}/{name}");
     let topic = format!("gcppubsub://projects/{project}/topics/profile");

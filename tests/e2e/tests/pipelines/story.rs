@@ -34,12 +34,13 @@ pub(crate) async fn tell(store: &Store, bus: &Bus) {
     wait::until("messages reach a worker", async || (told(&workers) > 0).then_some(())).await;
 
     // Killed at work, with more to come.
-    let victim = workers.remove(0);
+    let before: Vec<u64> = workers.iter().map(|worker| written(worker, "message")).collect();
     let killing = async {
-        let before = written(&victim, "message");
-        wait::until("a worker is at work", async || (written(&victim, "message") > before).then_some(()))
-            .await;
-        victim.kill().await;
+        let working = wait::until("a worker is at work", async || {
+            workers.iter().zip(&before).position(|(worker, before)| written(worker, "message") > *before)
+        });
+        let working = working.await;
+        workers.swap_remove(working).kill().await;
     };
     tokio::join!(killing, upload(&client, &server, &mut answered, numbers.by_ref().take(third)));
     workers.push(start("worker", store, bus).await);
