@@ -18,6 +18,7 @@ mod world;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ struct State {
     world: Mutex<World>,
     /// Something may be there to be received.
     news: Notify,
+    /// How many requests for a message are not answered yet.
+    waiting: AtomicUsize,
 }
 
 impl State {
@@ -91,6 +94,7 @@ impl Fake {
             tokens: Tokens::default(),
             world: Mutex::default(),
             news: Notify::new(),
+            waiting: AtomicUsize::new(0),
         };
         let state = Arc::new(state);
         let server = Server::start(listener, router(Arc::clone(&state)))?;
@@ -143,6 +147,16 @@ impl Fake {
     /// Makes a topic with one subscription, or one more for a topic that is there.
     pub fn make(&self, topic: &str, subscription: &str, setup: Setup) {
         self.state.world().make(topic, subscription, setup);
+    }
+
+    /// Removes a subscription, with what it has. Whether it was there.
+    pub fn remove(&self, topic: &str, subscription: &str) -> bool {
+        self.state.world().remove(topic, Some(subscription)).is_ok()
+    }
+
+    /// How many requests for a message are not answered yet.
+    pub fn waiting(&self) -> usize {
+        self.state.waiting.load(Ordering::SeqCst)
     }
 
     /// From now on, this topic takes no message a second time (`RequiresDuplicateDetection`).

@@ -2,7 +2,8 @@
 //!
 //! `fake-servicebus FOLDER [PORT]` writes into the folder a file for each rule, `manager`, `sender` and `listener`, with the
 //! connection string in it, and says on standard output where it listens. It has one topic, `topic`, to begin with, with the
-//! subscriptions `worker` and `brief`; the locks of the second last 2 s, and it delivers a message twice at the most.
+//! subscriptions `worker`, `brief` and `passing`; the locks of the second last 2 s, and it delivers a message twice at the
+//! most.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ fn main() -> io::Result<()> {
     let fake = Fake::start_on(port)?;
     fake.make("topic", "worker", Setup { deliveries: 2000, ..Setup::default() });
     fake.make("topic", "brief", Setup { lock: Duration::from_secs(2), deliveries: 2 });
+    fake.make("topic", "passing", Setup::default());
     for rule in ["manager", "sender", "listener"] {
         std::fs::write(folder.join(rule), fake.connection_string(rule))?;
     }

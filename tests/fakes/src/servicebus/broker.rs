@@ -1,8 +1,10 @@
 //! The runtime operations, each after its page below
 //! <https://learn.microsoft.com/rest/api/servicebus/service-bus-runtime-rest>, and of the management of entities the look
-//! at one (<https://learn.microsoft.com/rest/api/servicebus/get-entity>).
+//! at one (<https://learn.microsoft.com/rest/api/servicebus/get-entity>) and its end
+//! (<https://learn.microsoft.com/rest/api/servicebus/delete-entity>).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -25,6 +27,8 @@ const LONGEST: usize = 128;
 const PATIENCE: u64 = 60;
 
 const PROPERTIES: &str = "BrokerProperties";
+/// As what it speaks of itself.
+const NAMESPACE: &str = "acme.servicebus.windows.net";
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -48,14 +52,32 @@ impl Refusal {
         })
     }
 
-    /// A queue, topic or subscription that is not there.
-    pub(super) fn no_entity(name: &str) -> Self {
-        Self::new(StatusCode::GONE, format!("The messaging entity '{name}' could not be found."))
+    /// A topic or subscription that is not there. One that never was is 404 and one that was is 410
+    /// (<https://msdn.microsoft.com/library/windowsazure/jj839746.aspx>; the pages of today have 410 alone). The words are
+    /// those of <https://github.com/Azure/azure-functions-host/issues/1250> and
+    /// <https://github.com/Azure/azure-service-bus/issues/451>.
+    pub(super) fn no_entity(name: &str, was: bool) -> Self {
+        let resource = format!("sb://{NAMESPACE}/{name}");
+        let tracking =
+            format!("TrackingId:1_G1, SystemTracker:{NAMESPACE}:{name}, Timestamp:2026-01-02T03:04:05");
+        if was {
+            let help = "To know more visit https://aka.ms/sbResourceMgrExceptions.";
+            let detail = format!("The messaging entity '{resource}' could not be found. {help}  {tracking}");
+            return Self::new(StatusCode::GONE, detail);
+        }
+        let detail = format!("40400: Endpoint not found., Resource:{resource}. {tracking}");
+        Self::new(StatusCode::NOT_FOUND, detail)
     }
 
-    /// "No message was found with the specified MessageId or LockToken."
-    pub(super) fn no_lock() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "No message was found with the specified MessageId or LockToken.")
+    /// "No message was found with the specified MessageId or LockToken", in the words of
+    /// <https://github.com/Azure/azure-sdk-for-java/issues/25121>.
+    pub(super) fn no_lock(topic: &str, subscription: &str) -> Self {
+        let detail = format!(
+            "The lock supplied is invalid. Either the lock expired, or the message has already been removed from the \
+             queue. For more information please see https://aka.ms/ServiceBusExceptions . Reference:1, TrackingId:1_B1, \
+             SystemTracker:{NAMESPACE}:Topic:{topic}|{subscription}, Timestamp:2026-01-02T03:04:05"
+        );
+        Self::new(StatusCode::NOT_FOUND, detail)
     }
 
     fn new(status: StatusCode, detail: impl Into<String>) -> Self {
@@ -145,6 +167,12 @@ pub(super) async fn serve(
             allow(Claim::Manage)?;
             Ok(entity(&state, &topic, subscription.as_deref()))
         }
+        ("DELETE", Target::Entity(topic, subscription)) => {
+            allow(Claim::Manage)?;
+            state.world().remove(&topic, subscription.as_deref())?;
+            state.news.notify_waiters();
+            Ok(StatusCode::OK.into_response())
+        }
         _ => Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "The operation is not known here.")),
     }
 }
@@ -194,6 +222,7 @@ async fn peek_lock(
     host: &str,
     patience: Duration,
 ) -> Result<Response, Refusal> {
+    let _waits = Waits::new(state);
     let end = Instant::now() + patience;
     let message = loop {
         let mut news = std::pin::pin!(state.news.notified());
@@ -222,6 +251,22 @@ async fn peek_lock(
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);
     }
     Ok(answer)
+}
+
+/// A request for a message that is not answered yet.
+struct Waits<'a>(&'a State);
+
+impl<'a> Waits<'a> {
+    fn new(state: &'a State) -> Self {
+        state.waiting.fetch_add(1, Ordering::SeqCst);
+        Self(state)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// The description of what is there. Of what is not, the answer is a list of nothing, as Microsoft's client expects it.

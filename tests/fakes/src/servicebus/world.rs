@@ -15,7 +15,11 @@ use super::broker::Refusal;
 
 /// Everything there is. Names have no case.
 #[derive(Default)]
-pub(super) struct World(BTreeMap<String, Topic>);
+pub(super) struct World {
+    topics: BTreeMap<String, Topic>,
+    /// The topics and subscriptions that there were.
+    removed: BTreeSet<String>,
+}
 
 #[derive(Default)]
 struct Topic {
@@ -53,20 +57,34 @@ struct Lock {
 
 impl World {
     pub(super) fn make(&mut self, topic: &str, subscription: &str, setup: Setup) {
-        let topic = self.0.entry(topic.to_lowercase()).or_default();
+        let topic = self.topics.entry(topic.to_lowercase()).or_default();
         let empty = Subscription { setup, messages: BTreeMap::new(), dead: Vec::new() };
         topic.subscriptions.entry(subscription.to_lowercase()).or_insert(empty);
     }
 
+    /// Removes a topic, or one subscription to it.
+    pub(super) fn remove(&mut self, topic: &str, subscription: Option<&str>) -> Result<(), Refusal> {
+        let name = match subscription {
+            None => self.topics.remove(topic).map(|_| topic.to_owned()),
+            Some(subscription) => {
+                let all = self.topics.get_mut(topic).map(|topic| &mut topic.subscriptions);
+                let removed = all.and_then(|all| all.remove(subscription));
+                removed.map(|_| path(topic, subscription))
+            }
+        };
+        self.removed.insert(name.ok_or_else(|| Refusal::no_entity(topic, false))?);
+        Ok(())
+    }
+
     pub(super) fn detect_duplicates(&mut self, topic: &str) {
-        if let Some(topic) = self.0.get_mut(&topic.to_lowercase()) {
+        if let Some(topic) = self.topics.get_mut(&topic.to_lowercase()) {
             topic.seen = Some(BTreeSet::new());
         }
     }
 
     /// What is to be known of a topic, or of a subscription to it.
     pub(super) fn describe(&self, topic: &str, subscription: Option<&str>) -> Option<(&'static str, String)> {
-        let topic = self.0.get(topic)?;
+        let topic = self.topics.get(topic)?;
         let Some(name) = subscription else {
             let once = topic.seen.is_some();
             let properties = format!("<RequiresDuplicateDetection>{once}</RequiresDuplicateDetection>");
@@ -100,7 +118,8 @@ impl World {
         content_type: Option<&str>,
         mut properties: Map<String, Value>,
     ) -> Result<(), Refusal> {
-        let topic = self.0.get_mut(topic).ok_or_else(|| Refusal::no_entity(topic))?;
+        let was = self.removed.contains(topic);
+        let topic = self.topics.get_mut(topic).ok_or_else(|| Refusal::no_entity(topic, was))?;
         let id = properties.entry("MessageId").or_insert_with(|| Uuid::new_v4().simple().to_string().into());
         if let (Some(seen), Some(id)) = (&mut topic.seen, id.as_str())
             && !seen.insert(id.to_owned())
@@ -149,7 +168,7 @@ impl World {
         token: &str,
     ) -> Result<(), Refusal> {
         let all = self.subscription(topic, subscription)?;
-        let sequence = all.locked(id, token)?;
+        let sequence = all.locked(id, token).ok_or_else(|| Refusal::no_lock(topic, subscription))?;
         all.messages.remove(&sequence);
         Ok(())
     }
@@ -163,7 +182,7 @@ impl World {
         token: &str,
     ) -> Result<(), Refusal> {
         let all = self.subscription(topic, subscription)?;
-        let sequence = all.locked(id, token)?;
+        let sequence = all.locked(id, token).ok_or_else(|| Refusal::no_lock(topic, subscription))?;
         all.release(sequence);
         Ok(())
     }
@@ -177,7 +196,7 @@ impl World {
         token: &str,
     ) -> Result<(), Refusal> {
         let all = self.subscription(topic, subscription)?;
-        let sequence = all.locked(id, token)?;
+        let sequence = all.locked(id, token).ok_or_else(|| Refusal::no_lock(topic, subscription))?;
         let duration = all.setup.lock;
         if let Some(lock) = all.messages.get_mut(&sequence).and_then(|message| message.lock.as_mut()) {
             (lock.ends, lock.ends_utc) = (Instant::now() + duration, Timestamp::now() + duration);
@@ -186,22 +205,23 @@ impl World {
     }
 
     fn subscription(&mut self, topic: &str, subscription: &str) -> Result<&mut Subscription, Refusal> {
-        let all = self.0.get_mut(&topic.to_lowercase()).map(|topic| &mut topic.subscriptions);
+        let all = self.topics.get_mut(&topic.to_lowercase()).map(|topic| &mut topic.subscriptions);
+        let name = path(&topic.to_lowercase(), &subscription.to_lowercase());
         all.and_then(|all| all.get_mut(&subscription.to_lowercase()))
-            .ok_or_else(|| Refusal::no_entity(&format!("{topic}/subscriptions/{subscription}")))
+            .ok_or_else(|| Refusal::no_entity(&name, self.removed.contains(&name)))
     }
 }
 
 impl Subscription {
     /// Which message this lock is on, by its sequence number or its message id.
-    fn locked(&mut self, id: &str, token: &str) -> Result<u64, Refusal> {
+    fn locked(&mut self, id: &str, token: &str) -> Option<u64> {
         self.lapse();
         let is_it = |message: &&Stored| {
             let named = message.sequence.to_string() == id
                 || message.properties.get("MessageId").and_then(Value::as_str) == Some(id);
             named && message.lock.is_some_and(|lock| lock.token.to_string() == token.to_lowercase())
         };
-        self.messages.values().find(is_it).map(|message| message.sequence).ok_or_else(Refusal::no_lock)
+        self.messages.values().find(is_it).map(|message| message.sequence)
     }
 
     /// Whoever had one for too long has it no more.
@@ -248,6 +268,10 @@ impl Stored {
         }
         json!(all)
     }
+}
+
+fn path(topic: &str, subscription: &str) -> String {
+    format!("{topic}/subscriptions/{subscription}")
 }
 
 /// As HTTP writes dates.
