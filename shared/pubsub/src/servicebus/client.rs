@@ -12,7 +12,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use tokio::time::{Instant, timeout};
 
 use super::SCHEME;
-use super::fail::{Failure, Refused};
+use super::fail::{Asked, Failure, Refused};
 use super::identity::Identity;
 use super::settings::{Settings, Variables};
 use super::wire::{self, Locked, PROPERTIES, encode};
@@ -79,12 +79,13 @@ impl Client {
     /// Sends one request, once, and gives its answer if that is no error.
     async fn send(
         &self,
+        asked: Asked,
         method: Method,
         path: &str,
         limit: Duration,
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<Response, Failure> {
-        let asked = async {
+        let answered = async {
             let request = self.http.request(method.clone(), format!("{}{path}", self.url));
             let request =
                 request.header(reqwest::header::AUTHORIZATION, self.identity.authorization().await?);
@@ -96,10 +97,10 @@ impl Client {
                 return Ok(answer);
             }
             let words = body(answer).await.unwrap_or_default();
-            Err(Failure::Refused(Refused::of(status.as_u16(), &words)))
+            Err(Failure::Refused(Refused::of(asked, status.as_u16(), &words)))
         };
         // Whoever gives tokens may be slow too.
-        timeout(limit, asked).await.unwrap_or(Err(Failure::Late))
+        timeout(limit, answered).await.unwrap_or(Err(Failure::Late))
     }
 
     /// <https://learn.microsoft.com/rest/api/servicebus/send-message-to-queue>
@@ -112,7 +113,7 @@ impl Client {
         let with = |request: RequestBuilder| {
             request.header(PROPERTIES, properties).header(CONTENT_TYPE, "application/json").body(message)
         };
-        self.send(Method::POST, "/messages", limit, with).await.map(drop)
+        self.send(Asked::Entity, Method::POST, "/messages", limit, with).await.map(drop)
     }
 
     /// Waits for one message and locks it; `None` if none came.
@@ -120,7 +121,7 @@ impl Client {
     pub(super) async fn peek_lock(&self, wait: Duration) -> Result<Option<(Bytes, Locked)>, Failure> {
         let path = format!("/messages/head?timeout={}", wait.as_secs());
         let limit = wait + ATTEMPT;
-        let answer = self.send(Method::POST, &path, limit, |request| request).await?;
+        let answer = self.send(Asked::Entity, Method::POST, &path, limit, |request| request).await?;
         if answer.status() == StatusCode::NO_CONTENT {
             return Ok(None);
         }
@@ -145,19 +146,20 @@ impl Client {
     }
 
     async fn settle(&self, method: Method, receipt: &str, limit: Duration) -> Result<(), Failure> {
-        self.send(method, &format!("/messages/{receipt}"), limit, |request| request).await.map(drop)
+        let path = format!("/messages/{receipt}");
+        self.send(Asked::Lock, method, &path, limit, |request| request).await.map(drop)
     }
 
     /// Whether the topic is there. <https://learn.microsoft.com/rest/api/servicebus/get-entity>
     pub(super) async fn look(&self, limit: Duration) -> Result<bool, Failure> {
         let path = format!("?api-version={VERSION}");
-        match self.send(Method::GET, &path, limit, |request| request).await {
+        match self.send(Asked::Entity, Method::GET, &path, limit, |request| request).await {
             // Of what is not there, the answer may be a list of nothing.
             Ok(answer) => {
                 let description = body(answer).await?;
                 Ok(memchr::memmem::find(&description, b"Description").is_some())
             }
-            Err(failure) if failure.is_lost() => Ok(false),
+            Err(failure) if failure.is_no_entity() => Ok(false),
             Err(failure) => Err(failure),
         }
     }
@@ -167,7 +169,8 @@ impl Client {
     pub(super) async fn knock(&self, limit: Duration) -> Result<(), Failure> {
         match self.renew(NOTHING, limit).await {
             Err(failure) if failure.is_no_entity() => Err(failure),
-            Err(Failure::Refused(Refused { status: 400 | 404, .. })) => Ok(()),
+            Err(failure) if failure.is_lost() => Ok(()),
+            Err(Failure::Refused(Refused { status: 400, .. })) => Ok(()),
             other => other,
         }
     }
@@ -221,7 +224,7 @@ mod tests {
             let begun = Instant::now();
             let outcome: Result<(), Failure> = patiently(OPERATION, |_| async {
                 tries.fetch_add(1, Ordering::SeqCst);
-                Err(Failure::Refused(Refused::of(status, b"")))
+                Err(Failure::Refused(Refused::of(Asked::Lock, status, b"")))
             })
             .await;
             outcome.expect_err("it never succeeds");

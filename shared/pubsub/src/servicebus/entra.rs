@@ -24,7 +24,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::client;
-use super::fail::{Failure, Refused};
+use super::fail::{Asked, Failure, Refused};
 use super::settings::{Secret, invalid};
 
 /// What tokens are for (<https://learn.microsoft.com/azure/service-bus-messaging/authenticate-application>).
@@ -150,7 +150,7 @@ impl Entra {
         let status = answer.status();
         let body = client::body(answer).await?;
         if !status.is_success() {
-            return Err(Failure::Refused(Refused::of(status.as_u16(), &body)));
+            return Err(Failure::Refused(Refused::of(Asked::Entity, status.as_u16(), &body)));
         }
         let given: Given = serde_json::from_slice(&body)
             .map_err(|_| Failure::Strange("what gives tokens answers with something else"))?;

@@ -1,6 +1,11 @@
 //! What a failure means to us. Statuses: each operation's page below
 //! <https://learn.microsoft.com/rest/api/servicebus/service-bus-runtime-rest>, and
 //! <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-messaging-exceptions>.
+//!
+//! What 404 and 410 are about depends on what was asked. Of a topic or a subscription, they say that it is not there. Of a
+//! lock, the pages of today say 404 of the lock and 410 of what it is in; that of renewing a lock said of a subscription
+//! that never was 404 as well (<https://msdn.microsoft.com/library/windowsazure/jj839746.aspx>). So there the words
+//! count, and whatever they do not settle is about the lock.
 
 use std::fmt;
 use std::io;
@@ -24,9 +29,19 @@ pub(super) enum Failure {
     File(io::Error),
 }
 
+/// What was asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// A topic or a subscription as a whole: to publish, to receive, to look at it.
+    Entity,
+    /// A lock on a message.
+    Lock,
+}
+
 /// An answer that is a refusal.
 #[derive(Debug)]
 pub(super) struct Refused {
+    asked: Asked,
     pub(super) status: u16,
     /// The first line of its words.
     pub(super) message: Option<String>,
@@ -34,22 +49,39 @@ pub(super) struct Refused {
 
 impl Refused {
     /// Reads the beginning of an answer's body.
-    pub(super) fn of(status: u16, body: &[u8]) -> Self {
-        Self { status, message: message(&String::from_utf8_lossy(body)) }
+    pub(super) fn of(asked: Asked, status: u16, body: &[u8]) -> Self {
+        Self { asked, status, message: message(&String::from_utf8_lossy(body)) }
     }
 
     fn says(&self, words: &str) -> bool {
         self.message.as_deref().is_some_and(|message| message.to_ascii_lowercase().contains(words))
     }
 
-    /// It is the topic, or the subscription, that is not there. The pages say 410 of that and 404 of a lock, but 404 is
-    /// what one gets for a name that never was.
+    /// It is the topic, or the subscription, that is not there.
     fn is_no_entity(&self) -> bool {
-        match self.status {
-            410 => true,
-            404 => self.says("could not be found") || self.says("endpoint not found") || self.says("entity"),
+        match (self.asked, self.status) {
+            (Asked::Entity, 404 | 410) => true,
+            (Asked::Lock, 410) => !self.names_a_lock(),
+            (Asked::Lock, 404) => {
+                self.says("40400: endpoint not found")
+                    || self.says("the messaging entity") && self.says("could not be found")
+            }
             _ => false,
         }
+    }
+
+    /// It is the lock that is not there, or not ours any more.
+    fn is_no_lock(&self) -> bool {
+        match (self.asked, self.status) {
+            (Asked::Lock, 404 | 410) => !self.is_no_entity(),
+            // As <https://github.com/Azure/azure-sdk-for-js/issues/1592> had it.
+            (Asked::Lock, 409) => self.names_a_lock(),
+            _ => false,
+        }
+    }
+
+    fn names_a_lock(&self) -> bool {
+        self.says("the lock supplied is invalid")
     }
 }
 
@@ -102,7 +134,12 @@ impl Failure {
 
     /// Whether a lock is not ours any more, or what it was on is gone.
     pub(super) fn is_lost(&self) -> bool {
-        matches!(self, Self::Refused(Refused { status: 404 | 410, .. }))
+        match self {
+            Self::Refused(refused) => {
+                refused.is_no_lock() || refused.asked == Asked::Lock && refused.is_no_entity()
+            }
+            _ => false,
+        }
     }
 
     /// Whether a topic or a subscription is not there.
@@ -144,10 +181,10 @@ impl Failure {
 
 fn refusal(refused: &Refused) -> (Kind, String) {
     let (kind, what) = match refused.status {
-        404 | 410 if refused.is_no_entity() => {
+        _ if refused.is_no_entity() => {
             (Kind::NotFound, "there is no such topic or subscription; make it, or correct the URL")
         }
-        404 => (Kind::NotFound, "the lock on the message is lost"),
+        _ if refused.is_no_lock() => (Kind::NotFound, "the lock on the message is lost"),
         401 | 403 if refused.says("claim") && refused.says("required") => (
             Kind::Denied,
             "access is denied; a rule needs the claim Send on the topic to publish and Listen on the subscription to \
@@ -211,28 +248,63 @@ fn message(body: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn refused(status: u16, detail: &str) -> Failure {
+    use Asked::{Entity, Lock};
+
+    fn refused(asked: Asked, status: u16, detail: &str) -> Failure {
         let body = format!("<Error><Code>{status}</Code><Detail>{detail}</Detail></Error>");
-        Failure::Refused(Refused::of(status, body.as_bytes()))
+        Failure::Refused(Refused::of(asked, status, body.as_bytes()))
+    }
+
+    /// Of a subscription that is not there, as <https://github.com/Azure/azure-functions-host/issues/1250> shows it.
+    const NEVER_WAS: &str = "40400: Endpoint not found., Resource:sb://acme.servicebus.windows.net/pgo/subscriptions/worker. \
+        TrackingId:1_G5, SystemTracker:acme.servicebus.windows.net:pgo/Subscriptions/worker, Timestamp:3/1/2017 9:52:22 PM";
+    /// The same, as <https://github.com/Azure/azure-service-bus/issues/451> shows it.
+    const NOT_FOUND: &str = "The messaging entity 'sb://acme.servicebus.windows.net/pgo' could not be found. To know more \
+        visit https://aka.ms/sbResourceMgrExceptions.  TrackingId:1_G11, SystemTracker:acme.servicebus.windows.net:pgo, \
+        Timestamp:2021-10-20T11:07:04";
+    /// Of a lock, as <https://github.com/Azure/azure-sdk-for-java/issues/25121> shows it, for a topic of another name.
+    const LOST: &str = "The lock supplied is invalid. Either the lock expired, or the message has already been removed \
+        from the queue. For more information please see https://aka.ms/ServiceBusExceptions . Reference:1, \
+        TrackingId:1_B31, SystemTracker:acme:Topic:identity-entity|could not be found, Timestamp:2021-11-01T01:50:37";
+    /// Of a lock, as the pages describe it.
+    const NO_MESSAGE: &str = "No message was found with the specified MessageId or LockToken.";
+
+    /// A wrong guess of a subscription lets a worker that is deaf pass for healthy, and one of a lock has it say that there
+    /// is no subscription.
+    #[test]
+    fn what_is_not_there_is_known_by_what_was_asked() {
+        for (asked, status, detail, entity) in [
+            (Entity, 410, NOT_FOUND, true),
+            (Entity, 404, NEVER_WAS, true),
+            (Entity, 404, "", true),
+            (Entity, 410, "Der Endpunkt wurde nicht gefunden.", true),
+            (Lock, 410, NOT_FOUND, true),
+            (Lock, 410, "", true),
+            (Lock, 404, NEVER_WAS, true),
+            (Lock, 404, NOT_FOUND, true),
+            (Lock, 404, NO_MESSAGE, false),
+            (Lock, 404, LOST, false),
+            (Lock, 410, LOST, false),
+            (Lock, 409, LOST, false),
+            (Lock, 404, "", false),
+            (Lock, 404, "Die Sperre der Entity ist verloren.", false),
+        ] {
+            let failure = refused(asked, status, detail);
+            assert_eq!(failure.is_no_entity(), entity, "{asked:?} {status} {detail}");
+            assert_eq!(failure.is_lost(), asked == Lock, "{asked:?} {status} {detail}");
+            let error = failure.of("azuresb://t");
+            let says =
+                if entity { "there is no such topic or subscription" } else { "the lock on the message" };
+            assert!(error.kind() == Kind::NotFound && error.what().contains(says), "{error}");
+        }
+        let conflict = refused(Lock, 409, "Another conflicting operation is in progress.");
+        assert!(!conflict.is_lost() && !conflict.is_no_entity());
     }
 
     #[test]
     fn refusals_are_told_apart() {
         for (status, detail, kind, says) in [
             (410, "", Kind::NotFound, "azuresb://t: there is no such topic"),
-            (
-                404,
-                "The messaging entity 'sb://h/t' could not be found. TrackingId:1",
-                Kind::NotFound,
-                "no such topic",
-            ),
-            (404, "40400: Endpoint not found.", Kind::NotFound, "no such topic"),
-            (
-                404,
-                "No message was found with the specified MessageId or LockToken.",
-                Kind::NotFound,
-                "the lock",
-            ),
             (401, "claim is empty or token is invalid.", Kind::Denied, "the clock here is right"),
             (401, "40103: Invalid authorization token signature", Kind::Denied, "credentials were refused"),
             (
@@ -257,7 +329,7 @@ mod tests {
             (400, "x", Kind::Invalid, "(status 400: x)"),
             (418, "", Kind::Internal, "not expected"),
         ] {
-            let error = refused(status, detail).of("azuresb://t");
+            let error = refused(Entity, status, detail).of("azuresb://t");
             assert_eq!(error.kind(), kind, "{status} {detail}: {error}");
             assert!(error.what().contains(says), "{status} {detail}: {error}");
         }
@@ -268,12 +340,13 @@ mod tests {
         for (status, passes) in
             [(500, true), (503, true), (429, true), (408, true), (501, false), (401, false), (404, false)]
         {
-            assert_eq!(refused(status, "").may_pass(), passes, "{status}");
-            assert_eq!(Failure::NoToken(Box::new(refused(status, ""))).may_pass(), passes, "{status}");
+            assert_eq!(refused(Lock, status, "").may_pass(), passes, "{status}");
+            let without_token = Failure::NoToken(Box::new(refused(Entity, status, "")));
+            assert_eq!(without_token.may_pass(), passes, "{status}");
         }
         assert!(Failure::Late.may_pass());
-        assert!(refused(404, "").is_lost() && refused(410, "").is_lost() && !refused(401, "").is_lost());
-        assert!(!Failure::NoToken(Box::new(refused(404, ""))).is_lost(), "that is another's word");
+        assert!(!refused(Lock, 401, "").is_lost());
+        assert!(!Failure::NoToken(Box::new(refused(Lock, 404, ""))).is_lost(), "that is another's word");
     }
 
     #[test]
@@ -285,7 +358,7 @@ mod tests {
             (401, "40103: Invalid authorization token signature", false),
             (500, "Manage,EntityRead claims required for this operation.", false),
         ] {
-            assert_eq!(refused(status, detail).is_for_managers(), known, "{status} {detail}");
+            assert_eq!(refused(Entity, status, detail).is_for_managers(), known, "{status} {detail}");
         }
     }
 
@@ -295,12 +368,12 @@ mod tests {
             r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid secret.\r\nTrace"}"#;
         for (why, kind, says) in [
             (
-                Failure::Refused(Refused::of(401, entra.as_bytes())),
+                Failure::Refused(Refused::of(Entity, 401, entra.as_bytes())),
                 Kind::Denied,
                 "Entra refused the credentials; check AZURE_TENANT_ID, AZURE_CLIENT_ID and what proves them (status 401: \
                  AADSTS7000215: Invalid secret.)",
             ),
-            (Failure::Refused(Refused::of(503, b"")), Kind::Unavailable, "could not be fetched"),
+            (Failure::Refused(Refused::of(Entity, 503, b"")), Kind::Unavailable, "could not be fetched"),
             (Failure::Late, Kind::Unavailable, "no managed identity"),
             (Failure::File(io::Error::other("gone")), Kind::Denied, "AZURE_FEDERATED_TOKEN_FILE"),
             (Failure::Strange("odd"), Kind::Internal, "odd"),

@@ -75,6 +75,25 @@ async fn what_is_not_there_is_named() {
     let missing = subscription("azuresb://laws?subscription=nobody", &peer.environment).await.expect("one");
     let error = missing.receive(1).await.expect_err("it is not there");
     assert!(error.kind() == Kind::NotFound && error.what().contains("nobody"), "{error}");
+    let error = missing.check().await.expect_err("it is not there");
+    assert!(
+        error.kind() == Kind::NotFound && error.what().contains("no such topic or subscription"),
+        "{error}"
+    );
+    // One that was there is answered for in other words.
+    peer.published(["1"]).await;
+    let reader = peer.reader().await;
+    reader.check().await.expect("it is there");
+    let batch = soon(reader.receive(1)).await.expect("received");
+    assert!(peer.fake.remove("laws", "worker"));
+    let mut outcomes = reader.extend(&batch).await;
+    outcomes.push(reader.receive(1).await.map(drop));
+    outcomes.push(reader.check().await);
+    for outcome in outcomes {
+        let error = outcome.expect_err("it is there no more");
+        assert!(error.kind() == Kind::NotFound && error.what().contains("no such topic"), "{error}");
+    }
+    reader.ack(&batch[0]).await.expect("what is gone is done with");
     let away = environment(&[(
         "SERVICEBUS_CONNECTION_STRING",
         "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=r;SharedAccessKey=k;UseDevelopmentEmulator=true",
