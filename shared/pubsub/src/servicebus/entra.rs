@@ -13,14 +13,16 @@
 //! Microsoft's own `azure_identity` reads the process's variables itself and brings another pipeline for HTTP; these are
 //! two kinds of requests.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use autopgo_core::error::Result;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::client;
@@ -36,6 +38,8 @@ const METADATA: &str = "http://169.254.169.254";
 const MARGIN: Duration = Duration::from_secs(300);
 /// How soon it is tried again where that failed, as long as there is one that serves.
 const PAUSE: Duration = Duration::from_secs(30);
+/// No token is believed to be good for longer: those of managed identities are for a day, and no others for as long.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What Entra is shown.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,12 +104,23 @@ impl Proof {
 }
 
 /// Fetches tokens, and keeps the last.
-pub(super) struct Entra {
+pub(super) struct Entra(Arc<Source>);
+
+struct Source {
     http: Client,
     authority: String,
     proof: Proof,
-    kept: Mutex<Option<Token>>,
+    state: Mutex<State>,
 }
+
+#[derive(Default)]
+struct State {
+    kept: Option<Token>,
+    fetching: Option<Fetching>,
+}
+
+/// A token that is on its way, for everybody who waits for one.
+type Fetching = Shared<BoxFuture<'static, Result<String, Arc<Failure>>>>;
 
 struct Token {
     text: String,
@@ -117,32 +132,62 @@ impl Entra {
     pub(super) fn new(authority: String, proof: Proof) -> Result<Self> {
         // The places that know a machine's identity are on the machine: no proxy reaches them.
         let is_here = matches!(proof, Proof::Managed { .. });
-        Ok(Self { http: client::http(is_here)?, authority, proof, kept: Mutex::default() })
+        let source = Source { http: client::http(is_here)?, authority, proof, state: Mutex::default() };
+        Ok(Self(Arc::new(source)))
     }
 
-    /// A token that is good now.
+    /// A token that is good now. Nobody waits for a new one while the old one serves; and where there is none, whoever
+    /// has no more time to wait leaves the one that is on its way to the next.
     pub(super) async fn token(&self) -> Result<String, Failure> {
-        // Whoever comes while one is fetched waits for that one.
-        let mut kept = self.kept.lock().await;
-        let now = Instant::now();
-        if let Some(token) = kept.as_ref().filter(|token| now < token.renew) {
-            return Ok(token.text.clone());
-        }
-        match self.fetch().await {
+        let fetching = {
+            let mut state = self.0.state();
+            let now = Instant::now();
+            let kept = state.kept.as_ref().filter(|token| now < token.end);
+            let old = kept.map(|token| token.text.clone());
+            if let Some(token) = kept.filter(|token| now < token.renew) {
+                return Ok(token.text.clone());
+            }
+            let fetching = state.fetching.get_or_insert_with(|| {
+                let fetching = Arc::clone(&self.0).renew().boxed().shared();
+                tokio::spawn(fetching.clone());
+                fetching
+            });
+            match old {
+                Some(old) => return Ok(old),
+                None => fetching.clone(),
+            }
+        };
+        fetching.await.map_err(Failure::NoToken)
+    }
+}
+
+impl Source {
+    /// Fetches a token and keeps it, as long as it is good.
+    async fn renew(self: Arc<Self>) -> Result<String, Arc<Failure>> {
+        let begun = Instant::now();
+        let fetched = self.fetch().await;
+        let mut state = self.state();
+        state.fetching = None;
+        match fetched {
             Ok((text, life)) => {
-                let end = now + life;
-                *kept = Some(Token { text: text.clone(), renew: end - MARGIN.min(life / 2), end });
+                let end = begun + life;
+                state.kept = Some(Token { text: text.clone(), renew: end - MARGIN.min(life / 2), end });
                 Ok(text)
             }
-            Err(failure) => match kept.as_mut().filter(|token| now < token.end) {
-                Some(token) => {
+            Err(failure) => {
+                let now = Instant::now();
+                if let Some(token) = state.kept.as_mut().filter(|token| now < token.end) {
                     tracing::warn!(error = %failure, "azuresb://: no new token; the old one serves a while yet");
                     token.renew = now + PAUSE;
-                    Ok(token.text.clone())
                 }
-                None => Err(Failure::NoToken(Box::new(failure))),
-            },
+                Err(Arc::new(failure))
+            }
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock, so what it guards is always whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn fetch(&self) -> Result<(String, Duration), Failure> {
@@ -214,7 +259,7 @@ impl Given {
             u64::try_from(end - now.as_second()).ok()
         };
         // One that does not say how long it is good is not kept.
-        Duration::from_secs(number(&self.expires_in).or_else(until).unwrap_or(0))
+        Duration::from_secs(number(&self.expires_in).or_else(until).unwrap_or(0)).min(LONGEST_LIFE)
     }
 }
 
@@ -268,6 +313,11 @@ mod tests {
             (format!(r#"{{"access_token":"t","expires_on":"{end}"}}"#), 60),
             (format!(r#"{{"access_token":"t","expires_on":{end}}}"#), 60),
             (r#"{"access_token":"t","expires_on":"1"}"#.to_owned(), 0),
+            (r#"{"access_token":"t","expires_in":18446744073709551615}"#.to_owned(), 86_400),
+            (r#"{"access_token":"t","expires_in":"18446744073709551615"}"#.to_owned(), 86_400),
+            (r#"{"access_token":"t","expires_on":9223372036854775807}"#.to_owned(), 86_400),
+            (r#"{"access_token":"t","expires_on":18446744073709551615}"#.to_owned(), 0),
+            (r#"{"access_token":"t","expires_in":-1}"#.to_owned(), 0),
             (r#"{"access_token":"t"}"#.to_owned(), 0),
         ] {
             let given: Given = serde_json::from_str(&text).expect("JSON");

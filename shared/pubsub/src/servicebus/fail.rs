@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use autopgo_core::error::{Error, Kind};
 
@@ -23,8 +24,8 @@ pub(super) enum Failure {
     Network(reqwest::Error),
     /// An answer that is none.
     Strange(&'static str),
-    /// The service was not even asked: there is no token for it.
-    NoToken(Box<Failure>),
+    /// The service was not even asked: there is no token for it. Others may have waited for the same one.
+    NoToken(Arc<Failure>),
     /// The file with the proof of a workload.
     File(io::Error),
 }
@@ -341,12 +342,12 @@ mod tests {
             [(500, true), (503, true), (429, true), (408, true), (501, false), (401, false), (404, false)]
         {
             assert_eq!(refused(Lock, status, "").may_pass(), passes, "{status}");
-            let without_token = Failure::NoToken(Box::new(refused(Entity, status, "")));
+            let without_token = Failure::NoToken(Arc::new(refused(Entity, status, "")));
             assert_eq!(without_token.may_pass(), passes, "{status}");
         }
         assert!(Failure::Late.may_pass());
         assert!(!refused(Lock, 401, "").is_lost());
-        assert!(!Failure::NoToken(Box::new(refused(Lock, 404, ""))).is_lost(), "that is another's word");
+        assert!(!Failure::NoToken(Arc::new(refused(Lock, 404, ""))).is_lost(), "that is another's word");
     }
 
     #[test]
@@ -378,7 +379,7 @@ mod tests {
             (Failure::File(io::Error::other("gone")), Kind::Denied, "AZURE_FEDERATED_TOKEN_FILE"),
             (Failure::Strange("odd"), Kind::Internal, "odd"),
         ] {
-            let error = Failure::NoToken(Box::new(why)).of("azuresb://t");
+            let error = Failure::NoToken(Arc::new(why)).of("azuresb://t");
             assert!(error.kind() == kind && error.what().contains(says), "{}", error.chain());
         }
     }

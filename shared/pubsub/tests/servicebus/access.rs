@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use autopgo_conformance::proxy::{Fault, Proxy};
 use autopgo_core::error::Kind;
 use autopgo_fakes::servicebus::{CLIENT, SECRET, TENANT};
 use autopgo_pubsub::open::{subscription, topic};
@@ -115,6 +116,44 @@ async fn a_token_is_renewed_before_its_end() {
     while peer.fake.tokens() < 4 {
         topic.publish(message("1")).await.expect("no token is used that is over");
         assert!(Instant::now() < end, "the token is not renewed");
+    }
+}
+
+/// Entra is reached through a proxy, and falls silent.
+#[tokio::test]
+async fn a_slow_entra_is_in_nobody_s_way_while_the_old_token_serves() {
+    let peer = Peer::new(Duration::from_secs(60));
+    peer.fake.tokens_last(Duration::from_secs(6));
+    let proxy = Proxy::before(peer.fake.address()).await.expect("a proxy");
+    let (host, base) = (peer.fake.address().to_string(), format!("http://{}", proxy.address()));
+    let environment = environment(&[
+        ("AZURE_SERVICEBUS_HOSTNAME", &host),
+        ("AZURE_AUTHORITY_HOST", &base),
+        ("AZURE_TENANT_ID", TENANT),
+        ("AZURE_CLIENT_ID", CLIENT),
+        ("AZURE_CLIENT_SECRET", SECRET),
+    ]);
+    let topic = topic("azuresb://laws", &environment).await.expect("a topic");
+    topic.publish(message("1")).await.expect("published");
+    proxy.always(Some(Fault::IsSilent));
+    // In the second half of its life another is asked for, once, and nobody waits for it.
+    let mut meanwhile = 0;
+    while meanwhile < 3 {
+        topic.publish(message("1")).await.expect("published with the token that there is");
+        meanwhile += u32::from(proxy.requests() == 2);
+    }
+    assert_eq!(proxy.requests(), 2);
+    // When it is over there is none, and whoever has no time left leaves the one on its way to the next.
+    let end = Instant::now() + PATIENCE;
+    while topic.publish(message("1")).await.is_ok() {
+        assert!(Instant::now() < end, "the token does not end");
+    }
+    let late = topic.publish(message("1")).await.expect_err("there is no token");
+    assert_eq!(late.kind(), Kind::Unavailable, "{}", late.chain());
+    assert_eq!(proxy.requests(), 2);
+    proxy.always(None);
+    while topic.publish(message("1")).await.is_err() {
+        assert!(Instant::now() < end, "no token comes any more");
     }
 }
 
