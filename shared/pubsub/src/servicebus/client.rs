@@ -116,9 +116,12 @@ impl Client {
         self.send(Asked::Entity, Method::POST, "/messages", limit, with).await.map(drop)
     }
 
-    /// Waits for one message and locks it; `None` if none came.
+    /// Waits for one message and locks it; `None` if none came. It is locked even if its body breaks off.
     /// <https://learn.microsoft.com/rest/api/servicebus/peek-lock-message-non-destructive-read>
-    pub(super) async fn peek_lock(&self, wait: Duration) -> Result<Option<(Bytes, Locked)>, Failure> {
+    pub(super) async fn peek_lock(
+        &self,
+        wait: Duration,
+    ) -> Result<Option<(Locked, Result<Bytes, Failure>)>, Failure> {
         let path = format!("/messages/head?timeout={}", wait.as_secs());
         let limit = wait + ATTEMPT;
         let answer = self.send(Asked::Entity, Method::POST, &path, limit, |request| request).await?;
@@ -127,7 +130,7 @@ impl Client {
         }
         let locked = wire::locked(answer.headers(), Timestamp::now())
             .ok_or(Failure::Strange("a message came without a lock; is this a Service Bus?"))?;
-        Ok(Some((body(answer).await?, locked)))
+        Ok(Some((locked, body(answer).await)))
     }
 
     /// The message is done with. <https://learn.microsoft.com/rest/api/servicebus/delete-message>

@@ -14,7 +14,7 @@ use autopgo_core::port::bus::{self, Delivery};
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,6 +26,8 @@ use super::settings::Reader;
 const REQUESTS: usize = 16;
 /// Requests to keep messages at once.
 const RENEWALS: usize = 16;
+/// What an answer that brings nothing takes at the least: somebody may say so at once.
+const PAUSE: Duration = Duration::from_millis(250);
 /// What does not wait is here by then, or is handed back.
 const AT_ONCE: Duration = Duration::from_secs(2);
 /// How long the end waits for requests that are under way.
@@ -108,27 +110,31 @@ impl Subscription {
 impl bus::Subscription for Subscription {
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>> {
         let wanted = max.clamp(1, self.batch);
-        loop {
-            let batch = tokio::select! {
-                biased;
-                () = self.reading.closed.cancelled() => return Err(self.closed()),
-                batch = client::patiently(client::OPERATION, |_| self.batch(wanted)) => {
-                    batch.map_err(|failure| self.error(failure))?
+        let some = async {
+            loop {
+                let begun = Instant::now();
+                let batch = client::patiently(client::OPERATION, |_| self.batch(wanted)).await;
+                let batch = batch.map_err(|failure| self.error(failure))?;
+                if !batch.is_empty() {
+                    return Ok(batch);
                 }
-            };
-            if !batch.is_empty() {
-                return Ok(batch);
+                sleep_until(begun + PAUSE).await;
             }
+        };
+        tokio::select! {
+            biased;
+            () = self.reading.closed.cancelled() => Err(self.closed()),
+            batch = some => batch,
         }
     }
 
     fn hold(&self) -> Option<Duration> {
-        Some(Duration::from_millis(self.reading.hold.load(Ordering::Relaxed)))
+        Some(self.reading.hold())
     }
 
     async fn extend(&self, deliveries: &[Delivery]) -> Vec<Result<()>> {
         // One that is not through by the next time is late anyway.
-        let all = Duration::from_millis(self.reading.hold.load(Ordering::Relaxed)) / 3;
+        let all = self.reading.hold() / 3;
         let renewals: Vec<_> = deliveries
             .iter()
             .map(|delivery| async move {
@@ -181,9 +187,13 @@ impl Drop for Subscription {
 }
 
 impl Reading {
-    /// Hands back what nobody waits for any more. It may be late for that, and then there is nothing to do.
-    async fn hand_back(&self, delivery: &Delivery) {
-        let unlock = |limit| self.client.unlock(&delivery.receipt, limit);
+    fn hold(&self) -> Duration {
+        Duration::from_millis(self.hold.load(Ordering::Relaxed))
+    }
+
+    /// Unlocks a message that nobody here has any more. It may be late for that, and then there is nothing to do.
+    async fn hand_back(&self, receipt: &str) {
+        let unlock = |limit| self.client.unlock(receipt, limit);
         match client::patiently(client::ATTEMPT, unlock).await {
             Err(failure) if !failure.is_lost() => {
                 tracing::warn!(
@@ -219,17 +229,28 @@ impl Round {
         self.under_way += 1;
         let (reading, sender) = (Arc::clone(&self.reading), self.sender.clone());
         self.reading.tasks.spawn(async move {
-            let came = reading.client.peek_lock(wait).await.map(|came| {
-                came.map(|(body, locked)| {
+            let came = reading.client.peek_lock(wait).await;
+            drop(permit);
+            let (came, broken) = match came {
+                Ok(Some((locked, body))) => {
                     if let Some(hold) = locked.hold {
                         reading.hold.store(millis(hold), Ordering::Relaxed);
                     }
-                    Delivery { body, receipt: locked.receipt }
-                })
-            });
-            drop(permit);
-            if let Err(mpsc::error::SendError(Ok(Some(orphan)))) = sender.send(came) {
-                reading.hand_back(&orphan).await;
+                    let receipt = locked.receipt;
+                    match body {
+                        Ok(body) => (Ok(Some(Delivery { body, receipt })), None),
+                        Err(failure) => (Err(failure), Some(receipt)),
+                    }
+                }
+                Ok(None) => (Ok(None), None),
+                Err(failure) => (Err(failure), None),
+            };
+            let orphan = match sender.send(came) {
+                Err(mpsc::error::SendError(Ok(Some(orphan)))) => Some(orphan.receipt),
+                _ => broken,
+            };
+            if let Some(receipt) = orphan {
+                reading.hand_back(&receipt).await;
             }
         });
     }
@@ -258,7 +279,7 @@ impl Drop for Round {
         if let (false, Ok(runtime)) = (orphans.is_empty(), tokio::runtime::Handle::try_current()) {
             let reading = Arc::clone(&self.reading);
             let hand_back = async move {
-                join_all(orphans.iter().map(|orphan| reading.hand_back(orphan))).await;
+                join_all(orphans.iter().map(|orphan| reading.hand_back(&orphan.receipt))).await;
             };
             self.reading.tasks.spawn_on(hand_back, &runtime);
         }

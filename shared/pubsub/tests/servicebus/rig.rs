@@ -1,16 +1,20 @@
 //! A topic with a subscription, on a peer of a test's own.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use autopgo_conformance::bus::{Broker, Facts, Harness, Missing};
 use autopgo_conformance::proxy::Proxy;
+use autopgo_conformance::wire::Request;
 use autopgo_core::clock::System;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::bus::{Message, Subscription, Topic};
 use autopgo_fakes::servicebus::{Fake, Setup};
 use autopgo_pubsub::open::{Environment, subscription, topic};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 /// What nothing takes that goes well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -55,16 +59,49 @@ impl Peer {
     /// Both ends behind a proxy.
     pub(crate) async fn behind(&self) -> (Proxy, Arc<dyn Topic>, Arc<dyn Subscription>) {
         let proxy = Proxy::before(self.fake.address()).await.expect("a proxy");
-        let string = self
-            .fake
-            .connection_string("manager")
-            .replace(&self.fake.address().to_string(), &proxy.address().to_string());
-        let environment = environment(&[("SERVICEBUS_CONNECTION_STRING", &string)]);
+        let environment = self.environment_at(proxy.address());
         let topic = topic("azuresb://laws", &environment).await.expect("a topic");
         let url = "azuresb://laws?subscription=worker&listener_timeout=1s";
         let subscription = subscription(url, &environment).await.expect("a subscription");
         (proxy, topic, subscription)
     }
+
+    /// One that reaches it at another address.
+    pub(crate) fn environment_at(&self, address: SocketAddr) -> Environment {
+        let string = self.fake.connection_string("manager");
+        let string = string.replace(&self.fake.address().to_string(), &address.to_string());
+        environment(&[("SERVICEBUS_CONNECTION_STRING", &string)])
+    }
+
+    /// Where the next message that is received breaks off before its end. It ends with the test.
+    pub(crate) async fn breaking_off(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let (address, upstream) = (listener.local_addr().expect("an address"), self.fake.address());
+        tokio::spawn(async move {
+            let mut whole = false;
+            while let Ok((client, _)) = listener.accept().await {
+                // A client that is gone is its own affair.
+                whole |= pass(client, upstream, whole).await.unwrap_or(true);
+            }
+        });
+        address
+    }
+}
+
+/// Passes on one request, and its answer, the first message without its last byte; whether there was one.
+async fn pass(mut client: TcpStream, upstream: SocketAddr, whole: bool) -> std::io::Result<bool> {
+    let Some(request) = Request::read(&mut client).await? else { return Ok(false) };
+    let mut server = TcpStream::connect(upstream).await?;
+    request.send(&mut server).await?;
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer).await?;
+    let is_message = request.target.contains("/messages/head") && answer.starts_with(b"HTTP/1.1 201");
+    if is_message && !whole {
+        answer.pop();
+    }
+    client.write_all(&answer).await?;
+    client.shutdown().await?;
+    Ok(is_message)
 }
 
 pub(crate) fn message(body: &str) -> Message {

@@ -49,6 +49,36 @@ async fn an_answer_that_is_lost_does_nothing_twice() {
 }
 
 #[tokio::test]
+async fn a_message_that_breaks_off_is_unlocked() {
+    let peer = Peer::new(Duration::from_secs(300));
+    peer.published(["1"]).await;
+    let environment = peer.environment_at(peer.breaking_off().await);
+    let url = "azuresb://laws?subscription=worker&listener_timeout=1s";
+    let reader = subscription(url, &environment).await.expect("a subscription");
+    let batch = soon(reader.receive(1)).await.expect("it comes again, long before its lock runs out");
+    assert_eq!((batch.len(), &batch[0].body[..]), (1, &b"1"[..]));
+    assert_eq!(peer.fake.properties("laws", "worker")[0]["DeliveryCount"], 2, "the first broke off");
+    reader.ack(&batch[0]).await.expect("acked");
+    assert_eq!(peer.fake.count("laws", "worker"), (0, 0));
+}
+
+#[tokio::test]
+async fn one_who_says_at_once_that_there_is_nothing_is_not_asked_without_end() {
+    let peer = Peer::new(Duration::from_secs(60));
+    let (proxy, topic, reader) = peer.behind().await;
+    proxy.always(Some(Fault::Answers(204)));
+    let begun = Instant::now();
+    tokio::select! {
+        came = reader.receive(1) => panic!("{came:?} came from nothing"),
+        () = until("it asks again", || proxy.requests() >= 5) => {}
+    }
+    assert!(begun.elapsed() >= Duration::from_secs(1), "five requests within {:?}", begun.elapsed());
+    proxy.always(None);
+    topic.publish(message("1")).await.expect("published");
+    assert_eq!(soon(reader.receive(1)).await.expect("received").len(), 1);
+}
+
+#[tokio::test]
 async fn publishing_waits_no_longer_than_the_core_does() {
     let peer = Peer::new(Duration::from_secs(60));
     let (proxy, topic, _) = peer.behind().await;
