@@ -149,7 +149,7 @@ impl Client {
     }
 
     async fn settle(&self, method: Method, receipt: &str, limit: Duration) -> Result<(), Failure> {
-        let path = format!("/messages/{receipt}");
+        let path = format!("/messages/{}", wire::place(receipt));
         self.send(Asked::Lock, method, &path, limit, |request| request).await.map(drop)
     }
 

@@ -3,6 +3,10 @@
 //!
 //! A request that nobody waits for any more is not cut off: the service may have locked a message for it that would then be
 //! nobody's until the lock runs out. It ends by itself, and what it brings is handed back.
+//!
+//! A message that could not be handled stays locked for a while before it is unlocked, longer with each delivery: unlocked
+//! at once, the next request would bring it back, and a few seconds of trouble would use up the deliveries that it has
+//! until it is a dead letter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,23 +18,29 @@ use autopgo_core::port::bus::{self, Delivery};
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::{self, Client};
 use super::fail::Failure;
 use super::settings::Reader;
+use super::wire;
 
 /// Requests for messages at once, of one subscription.
 const REQUESTS: usize = 16;
 /// Requests to keep messages at once.
 const RENEWALS: usize = 16;
+/// Requests to unlock messages at once.
+const UNLOCKS: usize = 32;
 /// What an answer that brings nothing takes at the least: somebody may say so at once.
 const PAUSE: Duration = Duration::from_millis(250);
+/// What a message that is handed back waits after its first delivery; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// What does not wait is here by then, or is handed back.
 const AT_ONCE: Duration = Duration::from_secs(2);
-/// How long the end waits for requests that are under way.
+/// How long the end waits for requests that are under way, and for what they bring to be handed back.
 const LEAVING: Duration = Duration::from_millis(2500);
 /// What a lock lasts until a message has said it: the least that the portal proposes.
 const HOLD: Duration = Duration::from_secs(30);
@@ -48,6 +58,7 @@ struct Reading {
     /// How long a lock lasts, in milliseconds.
     hold: AtomicU64,
     requests: Arc<Semaphore>,
+    unlocks: Semaphore,
     /// Requests under way, and what is handed back.
     tasks: TaskTracker,
     closed: CancellationToken,
@@ -59,6 +70,7 @@ impl Subscription {
             client,
             hold: AtomicU64::new(millis(HOLD)),
             requests: Arc::new(Semaphore::new(REQUESTS)),
+            unlocks: Semaphore::new(UNLOCKS),
             tasks: TaskTracker::new(),
             closed: CancellationToken::new(),
         };
@@ -157,12 +169,24 @@ impl bus::Subscription for Subscription {
         }
     }
 
+    /// Whoever hands back does not wait for it: what cannot be unlocked comes back when its lock runs out.
     async fn nack(&self, delivery: &Delivery) -> Result<()> {
-        let unlock = |limit| self.reading.client.unlock(&delivery.receipt, limit);
-        match client::patiently(client::OPERATION, unlock).await {
-            Err(failure) if failure.is_lost() => Ok(()),
-            outcome => outcome.map_err(|failure| self.error(failure)),
+        let (reading, receipt) = (Arc::clone(&self.reading), delivery.receipt.clone());
+        let pause = pause(wire::deliveries(&receipt), reading.hold());
+        let unlock = async move {
+            tokio::select! {
+                biased;
+                () = reading.closed.cancelled() => {}
+                () = sleep(pause) => {}
+            }
+            reading.hand_back(&receipt).await;
+        };
+        if self.reading.closed.is_cancelled() {
+            unlock.await;
+        } else {
+            self.reading.tasks.spawn(unlock);
         }
+        Ok(())
     }
 
     async fn close(&self) {
@@ -170,7 +194,7 @@ impl bus::Subscription for Subscription {
         self.reading.tasks.close();
         if timeout(LEAVING, self.reading.tasks.wait()).await.is_err() {
             let bus = self.reading.client.name();
-            tracing::debug!(bus, "closed while a request for messages was waiting");
+            tracing::debug!(bus, "closed while a request was under way");
         }
     }
 
@@ -193,6 +217,8 @@ impl Reading {
 
     /// Unlocks a message that nobody here has any more. It may be late for that, and then there is nothing to do.
     async fn hand_back(&self, receipt: &str) {
+        // There is no other error than that of a semaphore that is closed, which this one never is.
+        let _permit = self.unlocks.acquire().await;
         let unlock = |limit| self.client.unlock(receipt, limit);
         match client::patiently(client::ATTEMPT, unlock).await {
             Err(failure) if !failure.is_lost() => {
@@ -288,4 +314,34 @@ impl Drop for Round {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How long a message that was handed back stays locked after so many deliveries. Of its lock, which was kept at every
+/// third at the latest, that leaves enough to unlock it.
+fn pause(deliveries: u32, hold: Duration) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << deliveries.saturating_sub(1).min(16));
+    doubled.min(LONGEST_PAUSE).min(hold / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_within_the_lock() {
+        for (deliveries, hold, millis) in [
+            (0, 60, 200),
+            (1, 60, 200),
+            (2, 60, 400),
+            (5, 60, 3_200),
+            (8, 60, 25_600),
+            (9, 60, 30_000),
+            (u32::MAX, 300, 30_000),
+            (9, 30, 15_000),
+            (3, 1, 500),
+        ] {
+            let pause = pause(deliveries, Duration::from_secs(hold));
+            assert_eq!(pause, Duration::from_millis(millis), "{deliveries} of {hold} s");
+        }
+    }
 }

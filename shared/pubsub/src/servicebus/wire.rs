@@ -61,7 +61,7 @@ fn hex(bytes: &[u8]) -> String {
 /// What is to be known of a message that was received, and locked.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Locked {
-    /// By what it is settled: `SEQUENCE/TOKEN`, the end of its URL.
+    /// By what it is settled: `SEQUENCE/TOKEN`, the end of its URL; and behind a `#`, how often it has been delivered.
     pub(super) receipt: String,
     /// How long the lock lasts, if it can be told.
     pub(super) hold: Option<Duration>,
@@ -74,6 +74,8 @@ struct Properties {
     sequence_number: Value,
     lock_token: String,
     locked_until_utc: Option<String>,
+    /// This delivery counts.
+    delivery_count: Option<Value>,
 }
 
 /// Reads the headers of a message; `None` if they do not say what is needed to settle it.
@@ -85,12 +87,24 @@ pub(super) fn locked(headers: &HeaderMap, now: Timestamp) -> Option<Locked> {
         Value::String(text) => text,
         _ => return None,
     };
-    let receipt = format!("{}/{}", encode(&sequence, false), encode(&properties.lock_token, false));
+    let place = format!("{}/{}", encode(&sequence, false), encode(&properties.lock_token, false));
+    let count = properties.delivery_count.and_then(|count| count.as_u64()).unwrap_or(1);
+    let receipt = format!("{place}#{count}");
     // By the clock of the service, if it shows it.
     let shown = headers.get(DATE).and_then(|date| date.to_str().ok()).and_then(time);
     let until = properties.locked_until_utc.as_deref().and_then(time);
     let hold = until.map(|until| since(shown.unwrap_or(now), until).clamp(HOLD.0, HOLD.1));
     Some(Locked { receipt, hold })
+}
+
+/// The end of the URL of the message that a receipt is for.
+pub(super) fn place(receipt: &str) -> &str {
+    receipt.split_once('#').map_or(receipt, |(place, _)| place)
+}
+
+/// How often the message that a receipt is for has been delivered.
+pub(super) fn deliveries(receipt: &str) -> u32 {
+    receipt.split_once('#').and_then(|(_, count)| count.parse().ok()).unwrap_or(1)
 }
 
 /// As HTTP writes times, or as ISO 8601 does.
@@ -124,27 +138,27 @@ mod tests {
     fn what_comes_says_how_to_settle_it() {
         let now: Timestamp = "2014-07-02T01:32:30Z".parse().expect("a time");
         let example = r#"{"DeliveryCount":1,"EnqueuedSequenceNumber":0,"EnqueuedTimeUtc":"Wed, 02 Jul 2014 01:32:27 GMT","Label":"M1","LockToken":"7da9cfd5-40d5-4bb1-8d64-ec5a52e1c547","LockedUntilUtc":"Wed, 02 Jul 2014 01:33:27 GMT","MessageId":"31907572164743c38741631acd554d6f","SequenceNumber":2,"State":"Active","TimeToLive":10}"#;
-        let partitioned = r#"{"LockToken":"t","LockedUntilUtc":"2014-07-02T01:32:40.5Z","SequenceNumber":36028797018963969}"#;
+        let partitioned = r#"{"DeliveryCount":7,"LockToken":"t","LockedUntilUtc":"2014-07-02T01:32:40.5Z","SequenceNumber":36028797018963969}"#;
         for (properties, date, receipt, hold) in [
             (
                 example,
                 Some("Wed, 02 Jul 2014 01:32:27 GMT"),
-                "2/7da9cfd5-40d5-4bb1-8d64-ec5a52e1c547",
+                "2/7da9cfd5-40d5-4bb1-8d64-ec5a52e1c547#1",
                 Some(60_000),
             ),
-            (example, None, "2/7da9cfd5-40d5-4bb1-8d64-ec5a52e1c547", Some(57_000)),
+            (example, None, "2/7da9cfd5-40d5-4bb1-8d64-ec5a52e1c547#1", Some(57_000)),
             (
                 example,
                 Some("Wed, 02 Jul 2014 02:00:00 GMT"),
-                "2/7da9cfd5-40d5-4bb1-8d64-ec5a52e1c547",
+                "2/7da9cfd5-40d5-4bb1-8d64-ec5a52e1c547#1",
                 Some(1_000),
             ),
-            (partitioned, None, "36028797018963969/t", Some(10_500)),
-            (r#"{"LockToken":"t","SequenceNumber":"3"}"#, None, "3/t", None),
+            (partitioned, None, "36028797018963969/t#7", Some(10_500)),
+            (r#"{"LockToken":"t","SequenceNumber":"3"}"#, None, "3/t#1", None),
             (
                 r#"{"LockToken":"t/../x","SequenceNumber":3,"LockedUntilUtc":"soon"}"#,
                 None,
-                "3/t%2F..%2Fx",
+                "3/t%2F..%2Fx#1",
                 None,
             ),
         ] {
@@ -155,6 +169,8 @@ mod tests {
             }
             let expected = Locked { receipt: receipt.to_owned(), hold: hold.map(Duration::from_millis) };
             assert_eq!(locked(&headers, now), Some(expected), "{properties}");
+            let (place_in, count) = receipt.split_once('#').expect("a count");
+            assert_eq!((place(receipt), deliveries(receipt).to_string().as_str()), (place_in, count));
         }
         for properties in [r#"{"SequenceNumber":2}"#, r#"{"LockToken":"t"}"#, "[]", "x"] {
             let mut headers = HeaderMap::new();

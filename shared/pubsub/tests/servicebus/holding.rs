@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use autopgo_core::error::Kind;
 use autopgo_fakes::servicebus::Setup;
 
-use crate::rig::{Peer, soon};
+use crate::rig::{Peer, message, soon, until};
 
 #[tokio::test]
 async fn what_comes_back_too_often_becomes_a_dead_letter() {
@@ -18,7 +18,67 @@ async fn what_comes_back_too_often_becomes_a_dead_letter() {
         assert_eq!(peer.fake.properties("laws", "worker")[0]["DeliveryCount"], delivery);
         reader.nack(&batch[0]).await.expect("handed back");
     }
-    assert_eq!(peer.fake.count("laws", "worker"), (0, 1));
+    until("it is a dead letter", || peer.fake.count("laws", "worker") == (0, 1)).await;
+}
+
+/// An application that fails and is handed back every time, beside one whose messages all get through.
+#[tokio::test]
+async fn what_fails_comes_back_ever_later_and_nothing_waits_for_it() {
+    let peer = Peer::with(Setup { lock: Duration::from_secs(60), deliveries: 10 });
+    let (topic, reader) = (peer.topic().await, peer.reader().await);
+    topic.publish(message("bad")).await.expect("published");
+    let (begun, mut bad, mut good) = (Instant::now(), Vec::new(), 0);
+    topic.publish(message("good")).await.expect("published");
+    while begun.elapsed() < Duration::from_millis(2_500) {
+        for delivery in soon(reader.receive(10)).await.expect("received") {
+            if delivery.body == "bad" {
+                bad.push(begun.elapsed());
+                soon(reader.nack(&delivery)).await.expect("handed back");
+            } else {
+                good += 1;
+                reader.ack(&delivery).await.expect("acked");
+                topic.publish(message(&format!("good {good}"))).await.expect("published");
+            }
+        }
+    }
+    // After 0, 0.2, 0.6 and 1.4 s, and then after 3 s.
+    assert!((2..=4).contains(&bad.len()), "at {bad:?}");
+    let pauses: Vec<Duration> = bad.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    for (pause, least) in pauses.iter().zip([200, 400, 800]) {
+        assert!(*pause >= Duration::from_millis(least), "pauses of {pauses:?}");
+    }
+    assert!(good > 20, "only {good} of the others");
+}
+
+/// What was handed back and is locked still is unlocked by the end, which waits for that.
+#[tokio::test]
+async fn closing_cuts_the_pauses_short() {
+    let peer = Peer::new(Duration::from_secs(300));
+    let bodies: Vec<String> = (0..50).map(|n| n.to_string()).collect();
+    peer.published(bodies.iter().map(String::as_str)).await;
+    let reader = peer.reader().await;
+    let is_locked = |all: &[serde_json::Value]| all.iter().any(|one| one.get("LockToken").is_some());
+    // Delivered often enough, they would be back after seconds only.
+    for round in 0..3 {
+        let mut batch = Vec::new();
+        while batch.len() < bodies.len() {
+            batch.extend(soon(reader.receive(bodies.len())).await.expect("received"));
+        }
+        for delivery in &batch {
+            reader.nack(delivery).await.expect("handed back");
+        }
+        assert!(is_locked(&peer.fake.properties("laws", "worker")), "round {round}");
+    }
+    let begun = Instant::now();
+    reader.close().await;
+    assert!(!is_locked(&peer.fake.properties("laws", "worker")), "after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    // And what is handed back after the end waits for nothing.
+    let other = peer.reader().await;
+    let batch = soon(other.receive(1)).await.expect("received");
+    other.close().await;
+    other.nack(&batch[0]).await.expect("handed back");
+    assert!(!is_locked(&peer.fake.properties("laws", "worker")));
 }
 
 #[tokio::test]
