@@ -1,6 +1,6 @@
 //! What an `azuresb://` URL and the environment say. Of the URL, what gocloud.dev v0.40 takes (`pubsub/azuresb`): a topic
 //! has no parameters; a reader has `subscription`, which must be there, `listener_timeout` (how long one request waits for a
-//! message, 2 s) and `max_recv_batch_size` (messages of one batch, 50).
+//! message, 2 s; more is taken, and waited for in several requests) and `max_recv_batch_size` (messages of one batch, 50).
 //!
 //! Who one is comes from the environment alone:
 //! 1. `SERVICEBUS_CONNECTION_STRING`, which names the namespace too;

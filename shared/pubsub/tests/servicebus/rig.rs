@@ -23,6 +23,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Peer {
     pub(crate) fake: Fake,
     pub(crate) environment: Environment,
+    /// How long the requests of its readers are to wait.
+    listener_timeout: &'static str,
+    lock: Duration,
 }
 
 impl Peer {
@@ -36,7 +39,12 @@ impl Peer {
         fake.make("laws", "worker", setup);
         let environment =
             environment(&[("SERVICEBUS_CONNECTION_STRING", &fake.connection_string("manager"))]);
-        Self { fake, environment }
+        Self { fake, environment, listener_timeout: "1s", lock: setup.lock }
+    }
+
+    /// The same, with readers whose requests are to wait for so long.
+    pub(crate) fn waiting(self, listener_timeout: &'static str) -> Self {
+        Self { listener_timeout, ..self }
     }
 
     pub(crate) async fn topic(&self) -> Arc<dyn Topic> {
@@ -44,9 +52,8 @@ impl Peer {
     }
 
     pub(crate) async fn reader(&self) -> Arc<dyn Subscription> {
-        subscription("azuresb://laws?subscription=worker&listener_timeout=1s", &self.environment)
-            .await
-            .expect("a subscription")
+        let url = format!("azuresb://laws?subscription=worker&listener_timeout={}", self.listener_timeout);
+        subscription(&url, &self.environment).await.expect("a subscription")
     }
 
     pub(crate) async fn published(&self, bodies: impl IntoIterator<Item = &str>) {
@@ -156,7 +163,7 @@ impl Harness for Peer {
 
     fn facts(&self) -> Facts {
         // The order needs sessions.
-        Facts { ordered_by_key: false, ack_deadline: Duration::from_secs(2), many: 1_000 }
+        Facts { ordered_by_key: false, ack_deadline: self.lock, many: 1_000 }
     }
 }
 
