@@ -10,14 +10,14 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// For one try of publishing, and for all of them: an upload waits for it, and the core gives it two seconds.
 const PUBLISH: (Duration, Duration) = (Duration::from_millis(1_200), Duration::from_millis(1_800));
 /// For one try of what is settled or asked, and for all of them.
-const SETTLE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
+pub(crate) const SETTLE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
 /// What one try of a receive may take beyond the wait that it asks for.
 const RECEIVE: Duration = Duration::from_secs(5);
 /// How often a request is sent at the most.
 const ATTEMPTS: u32 = 4;
 /// The wait before the second try, at the most; it doubles with each.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const FIRST_WAIT: Duration = Duration::from_millis(100);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// How often to try.
 pub(crate) fn retries() -> RetryConfig {

@@ -1,9 +1,14 @@
 //! Deleting messages and changing how long they are hidden: what is asked for at the same time goes out in few calls,
 //! and each is told when the queue has confirmed it.
+//!
+//! A call that succeeds may have entries that did not, for a reason that passes. They are sent again here, for the SDK
+//! sends again what fails as a whole alone: an ack that is lost brings its message back, and of a FIFO queue nothing
+//! behind it comes until then.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use autopgo_core::clock::{System, backoff};
 use autopgo_core::error::{Error, Kind, Result};
 use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::{
@@ -11,12 +16,15 @@ use aws_sdk_sqs::types::{
 };
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use super::queue::{Queue, whole_seconds};
-use crate::aws::fail;
+use crate::aws::{client, fail};
 
 /// How many entries a call takes (SQS API reference, `DeleteMessageBatch`).
 const A_CALL: usize = 10;
+/// How often an entry is sent at the most.
+const TRIES: u32 = 3;
 /// How long the first waits for others: a batch is settled message by message, all at once.
 const LINGER: Duration = Duration::from_millis(5);
 
@@ -75,16 +83,36 @@ impl Settler {
         join_all(calls.map(|entries| self.call(entries))).await;
     }
 
-    /// One call, of entries that are all deleted or all hidden.
-    async fn call(&self, entries: Vec<Entry>) {
-        let answers = self.ask(&entries).await.map_err(Arc::new);
-        for (index, entry) in entries.into_iter().enumerate() {
-            // Whoever asked may be gone.
-            let _ = entry.confirm.send(match &answers {
-                Ok(answers) => self.confirmed(answers, index),
-                Err(error) => Err(Error::new(error.kind(), error.what()).because(Arc::clone(error))),
-            });
+    /// One call, of entries that are all deleted or all hidden, and those for what of them may pass.
+    async fn call(&self, mut entries: Vec<Entry>) {
+        let end = Instant::now() + client::SETTLE.1;
+        for tries in 1_u32.. {
+            let answers = match self.ask_until(end, &entries).await {
+                Ok(answers) => answers,
+                Err(error) => return all_fail(entries, error),
+            };
+            let wait = client::FIRST_WAIT / 2
+                + backoff(&System, tries - 1, client::FIRST_WAIT, client::LONGEST_WAIT);
+            let again = tries < TRIES && Instant::now() + wait < end;
+            let mut left = Vec::new();
+            for (index, entry) in entries.into_iter().enumerate() {
+                match self.confirmed(&answers, index) {
+                    Err(error) if again && error.kind() == Kind::Unavailable => left.push(entry),
+                    // Whoever asked may be gone.
+                    confirmed => drop(entry.confirm.send(confirmed)),
+                }
+            }
+            if left.is_empty() {
+                return;
+            }
+            tokio::time::sleep(wait).await;
+            entries = left;
         }
+    }
+
+    async fn ask_until(&self, end: Instant, entries: &[Entry]) -> Result<Answers> {
+        let late = |_| self.0.queue.name.error(Kind::Unavailable, "it did not answer in time");
+        timeout_at(end, self.ask(entries)).await.map_err(late)?
     }
 
     async fn ask(&self, entries: &[Entry]) -> Result<Answers> {
@@ -156,6 +184,14 @@ struct Answers {
 /// The name of an entry in its call.
 fn id(index: usize) -> String {
     index.to_string()
+}
+
+fn all_fail(entries: Vec<Entry>, error: Error) {
+    let error = Arc::new(error);
+    for entry in entries {
+        // Whoever asked may be gone.
+        let _ = entry.confirm.send(Err(Error::new(error.kind(), error.what()).because(Arc::clone(&error))));
+    }
 }
 
 fn calls(mut entries: Vec<Entry>) -> Vec<Vec<Entry>> {

@@ -7,6 +7,7 @@ mod canned;
 mod publishing;
 mod receiving;
 mod rig;
+mod settling;
 mod urls;
 
 use autopgo_conformance::bus_laws;
