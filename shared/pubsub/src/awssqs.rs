@@ -9,7 +9,11 @@
 //!
 //! **Receiving.** A call gives ten messages at the most; more are called for as long as calls come back full. A call
 //! that nobody waits for any more goes on to its end and hands back what it gets: a queue would otherwise give messages
-//! to a connection that is gone and keep them from everybody until their time has run out.
+//! to a connection that is gone and keep them from everybody until their time has run out. So that closing can wait for
+//! it, no call waits for longer than 2 s, whatever `waittime` or the queue says: a worker without work makes 1.3 million
+//! calls a month, where with 20 s it would make 130,000, and one that is replaced keeps no message from the next. Each call
+//! says how long what it gives is to be held, so that it is what is counted with here even if the queue was changed; the
+//! next check finds that.
 //!
 //! **Settling.** What is acked and handed back at the same time goes out in calls of ten. A message that is handed back
 //! stays hidden for a second, as with the original: at once it would come back faster than whatever is in its way can
@@ -98,7 +102,7 @@ impl Topic for SqsTopic {
     }
 
     async fn check(&self) -> Result<()> {
-        self.0.ask().await.map(drop)
+        self.0.ask().await
     }
 }
 
@@ -124,11 +128,11 @@ impl Subscription for SqsSubscription {
     }
 
     fn hold(&self) -> Option<Duration> {
-        Some(self.queue.hold().length)
+        Some(self.queue.hold())
     }
 
     async fn extend(&self, deliveries: &[Delivery]) -> Vec<Result<()>> {
-        let change = Change::Hidden(self.queue.hold().length);
+        let change = Change::Hidden(self.queue.hold());
         join_all(deliveries.iter().map(|delivery| async {
             match self.settler.settle(&delivery.receipt, change).await? {
                 true => Ok(()),
@@ -155,7 +159,7 @@ impl Subscription for SqsSubscription {
     }
 
     async fn check(&self) -> Result<()> {
-        self.queue.ask().await.map(drop)
+        self.queue.ask().await
     }
 }
 

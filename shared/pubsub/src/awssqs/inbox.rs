@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use autopgo_core::error::{Kind, Result};
 use autopgo_core::port::bus::Delivery;
@@ -14,6 +14,7 @@ use aws_sdk_sqs::types::Message;
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 use super::queue::Queue;
 use super::settings::Settings;
@@ -22,13 +23,14 @@ use crate::aws::body;
 
 /// How many messages a call gives at the most (SQS API reference, `ReceiveMessage`).
 pub(super) const A_CALL: usize = 10;
-/// What an empty answer is followed by where calls do not wait, as with the original.
+/// What a call that brings nothing takes at the least, as with the original where calls do not wait. Where they do, somebody
+/// may answer at once all the same.
 const PAUSE: Duration = Duration::from_millis(250);
 /// For how long more is called for, once there is something.
 const GATHERING: Duration = Duration::from_secs(1);
-/// How long closing waits for a call that is on its way. It ends by itself, and hands back what it gets, if the process
-/// lasts that long.
-const CLOSING: Duration = Duration::from_secs(2);
+/// How long closing waits for a call that is on its way, and for what it brings to be handed back: longer than a call waits,
+/// and shorter than the core does. If that is not enough, it goes on for as long as the process lasts.
+const CLOSING: Duration = Duration::from_millis(2_500);
 
 /// What comes from a queue.
 pub(super) struct Inbox {
@@ -49,7 +51,8 @@ struct State {
 
 struct Fetched {
     delivery: Delivery,
-    at: Instant,
+    /// When too little is left of the time that the queue holds it.
+    old: Instant,
 }
 
 impl Inbox {
@@ -70,16 +73,17 @@ impl Inbox {
         let _waits = Waits::with(&self.waiting);
         let mut state = self.state.lock().await;
         loop {
-            hand_back(&self.settler, state.take_old(self.queue.hold().length / 2)).await;
+            hand_back(&self.settler, state.take_old()).await;
             if !state.ready.is_empty() {
                 break;
             }
-            if self.call(&mut state, max, self.wait).await? == 0 && self.wait.is_none() {
-                tokio::time::sleep(PAUSE).await;
+            let begun = Instant::now();
+            if self.call(&mut state, max, self.wait).await? == 0 {
+                sleep_until(begun + PAUSE).await;
             }
         }
         // What is here ages meanwhile. A call that takes longer is the next one's to take over.
-        let most = GATHERING.min(self.queue.hold().length / 4);
+        let most = GATHERING.min(self.queue.hold() / 4);
         let _ = tokio::time::timeout(most, self.gather(&mut state, max)).await;
         let count = max.min(state.ready.len());
         Ok(state.ready.drain(..count).map(|fetched| fetched.delivery).collect())
@@ -136,11 +140,11 @@ impl Inbox {
         let (queue, settler) = (Arc::clone(&self.queue), self.settler.clone());
         let (waiting, raw) = (Arc::clone(&self.waiting), self.raw);
         async move {
-            let messages = queue.fetch(max, wait).await?;
-            let at = Instant::now();
+            let (messages, hold) = queue.fetch(max, wait).await?;
+            let old = Instant::now() + hold / 2;
             let fetched: Vec<Fetched> = messages
                 .into_iter()
-                .filter_map(|message| Some(Fetched { delivery: delivery(message, raw)?, at }))
+                .filter_map(|message| Some(Fetched { delivery: delivery(message, raw)?, old }))
                 .collect();
             if waiting.load(Ordering::SeqCst) > 0 {
                 return Ok(fetched);
@@ -152,9 +156,10 @@ impl Inbox {
 }
 
 impl State {
-    /// Takes out what has been here for longer than `age`: of the time that the queue holds it, too little is left.
-    fn take_old(&mut self, age: Duration) -> Vec<Fetched> {
-        let (old, ready) = self.ready.drain(..).partition(|fetched| fetched.at.elapsed() > age);
+    /// Takes out what has been here for too long.
+    fn take_old(&mut self) -> Vec<Fetched> {
+        let now = Instant::now();
+        let (old, ready) = self.ready.drain(..).partition(|fetched| fetched.old < now);
         self.ready = ready;
         old.into()
     }

@@ -1,6 +1,6 @@
 //! A queue: its URL, its client, and what is asked of it.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use autopgo_aws::access::Access;
@@ -18,6 +18,8 @@ use crate::aws::fail::Name;
 
 /// What a queue holds a message for, where nothing else was said to it or it holds none at all.
 const USUAL_HOLD: Duration = Duration::from_secs(30);
+/// How long a call waits at the most, so that closing can wait for its end.
+const LONGEST_CALL: Duration = Duration::from_secs(2);
 
 /// A queue.
 pub(super) struct Queue {
@@ -25,15 +27,16 @@ pub(super) struct Queue {
     /// Its name for SQS.
     pub(super) url: String,
     pub(super) name: Name,
-    hold: OnceLock<Hold>,
+    setup: Mutex<Option<Setup>>,
 }
 
-/// How long a queue holds a message that it has given out.
+/// How a queue is set up, as it was when it was asked last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Hold {
-    pub(super) length: Duration,
-    /// Whether each receive has to ask for it, since the queue by itself holds nothing.
-    asked_for: bool,
+struct Setup {
+    /// How long it holds a message that it has given out.
+    hold: Duration,
+    /// How long a call waits that does not say so.
+    wait: Duration,
 }
 
 impl Queue {
@@ -60,7 +63,7 @@ impl Queue {
             client: Client::from_conf(config.build()),
             url: format!("https://{place}"),
             name: Name { url, what: "queue", needs, region },
-            hold: OnceLock::new(),
+            setup: Mutex::default(),
         })
     }
 
@@ -70,54 +73,67 @@ impl Queue {
     }
 
     /// How long it holds a message, as far as it has been asked yet.
-    pub(super) fn hold(&self) -> Hold {
-        self.hold.get().copied().unwrap_or(Hold { length: USUAL_HOLD, asked_for: false })
+    pub(super) fn hold(&self) -> Duration {
+        self.known().map_or(USUAL_HOLD, |setup| setup.hold)
     }
 
-    /// The same, asked if it has not been yet.
-    pub(super) async fn known_hold(&self) -> Result<Hold> {
-        match self.hold.get() {
-            Some(hold) => Ok(*hold),
-            None => self.ask().await,
-        }
+    /// Asks how it is set up: of what it can be asked, the one thing that has to be known. What is changed later is heard
+    /// of when it is asked again, which every check does.
+    pub(super) async fn ask(&self) -> Result<()> {
+        self.set_up().await.map(drop)
     }
 
-    /// Asks how long it holds a message: of what it can be asked, the one thing that has to be known.
-    pub(super) async fn ask(&self) -> Result<Hold> {
-        let wanted = QueueAttributeName::VisibilityTimeout;
-        let asked =
-            self.client.get_queue_attributes().queue_url(&self.url).attribute_names(wanted.clone()).send();
+    async fn set_up(&self) -> Result<Setup> {
+        let (hold, wait) =
+            (QueueAttributeName::VisibilityTimeout, QueueAttributeName::ReceiveMessageWaitTimeSeconds);
+        let request = self.client.get_queue_attributes().queue_url(&self.url);
+        let asked = request.attribute_names(hold.clone()).attribute_names(wait.clone()).send();
         let answer = asked.await.map_err(|error| self.name.fail(error))?;
-        let seconds = answer.attributes().and_then(|attributes| attributes.get(&wanted)?.parse().ok());
-        let hold = match seconds {
-            Some(0) => Hold { length: USUAL_HOLD, asked_for: true },
-            Some(seconds) => Hold { length: Duration::from_secs(seconds), asked_for: false },
-            None => {
-                return Err(self.name.error(
-                    Kind::Internal,
-                    "its answer does not say how long it holds a message; it does not speak SQS as it should",
-                ));
-            }
+        let seconds = |name| answer.attributes()?.get(name)?.parse().ok().map(Duration::from_secs);
+        let Some(hold) = seconds(&hold) else {
+            return Err(self.name.error(
+                Kind::Internal,
+                "its answer does not say how long it holds a message; it does not speak SQS as it should",
+            ));
         };
-        Ok(*self.hold.get_or_init(|| hold))
+        let setup = Setup {
+            hold: if hold.is_zero() { USUAL_HOLD } else { hold },
+            wait: seconds(&wait).unwrap_or_default(),
+        };
+        *self.setup() = Some(setup);
+        Ok(setup)
     }
 
-    /// One call for messages, `max` of them at the most and never more than a call gives. `wait` is how long it waits;
-    /// `None` leaves that to the queue.
-    pub(super) async fn fetch(&self, max: usize, wait: Option<Duration>) -> Result<Vec<Message>> {
-        let hold = self.known_hold().await?;
-        let longest = wait.unwrap_or(super::settings::LONGEST_WAIT);
+    fn known(&self) -> Option<Setup> {
+        *self.setup()
+    }
+
+    fn setup(&self) -> MutexGuard<'_, Option<Setup>> {
+        // Nothing panics while it holds the lock, so what it guards is always whole.
+        self.setup.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call for messages, `max` of them at the most and never more than a call gives, and how long they are held.
+    /// `wait` is how long it waits, up to [`LONGEST_CALL`]; `None` leaves that to the queue.
+    pub(super) async fn fetch(&self, max: usize, wait: Option<Duration>) -> Result<(Vec<Message>, Duration)> {
+        let setup = match self.known() {
+            Some(setup) => setup,
+            None => self.set_up().await?,
+        };
+        let wait = wait.unwrap_or(setup.wait).min(LONGEST_CALL);
         let request = self
             .client
             .receive_message()
             .queue_url(&self.url)
             .max_number_of_messages(max.clamp(1, super::inbox::A_CALL).try_into().unwrap_or(1))
-            .set_wait_time_seconds(wait.map(whole_seconds))
-            .set_visibility_timeout(hold.asked_for.then(|| whole_seconds(hold.length)))
+            .wait_time_seconds(whole_seconds(wait))
+            // What it is set to may have been changed since it was asked, and may be nothing.
+            .visibility_timeout(whole_seconds(setup.hold))
             .message_attribute_names("All");
-        let sending = Config::builder().timeout_config(client::receiving(longest));
+        let sending = Config::builder().timeout_config(client::receiving(wait));
         let answer = request.customize().config_override(sending).send().await;
-        Ok(answer.map_err(|error| self.name.fail(error))?.messages.unwrap_or_default())
+        let messages = answer.map_err(|error| self.name.fail(error))?.messages.unwrap_or_default();
+        Ok((messages, setup.hold))
     }
 }
 

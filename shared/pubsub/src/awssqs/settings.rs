@@ -14,12 +14,12 @@ pub(super) struct Settings {
     pub(super) raw: bool,
     /// Whether a message that is handed back stays hidden until its time has run out.
     pub(super) nack_lazily: bool,
-    /// How long a call waits for messages. `None`: as long as the queue is set to.
+    /// How long a call is to wait for messages. `None`: as long as the queue is set to.
     pub(super) wait: Option<Duration>,
 }
 
 /// What SQS waits at the most.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 impl Settings {
     /// Takes every parameter that is left.

@@ -2,13 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use autopgo_conformance::bus::Harness;
+use autopgo_conformance::Verdict;
+use autopgo_conformance::bus::{Harness, prove};
 use autopgo_conformance::proxy::{Fault, Proxy};
 use autopgo_core::error::Kind;
 use autopgo_core::port::bus::{Delivery, Message, Subscription};
 use autopgo_pubsub::open::subscription;
+use aws_sdk_sqs::types::QueueAttributeName;
 use futures_util::future::join_all;
 
+use crate::canned;
 use crate::rig::{Aws, Shape, access, address, environment};
 
 const SHORT: Duration = Duration::from_secs(2);
@@ -28,6 +31,16 @@ async fn publish_many(aws: &Aws, count: usize) {
 async fn soon(subscription: &dyn Subscription, max: usize) -> Vec<Delivery> {
     let received = tokio::time::timeout(SOON, subscription.receive(max)).await;
     received.expect("something comes soon").expect("received")
+}
+
+/// Until `condition` holds.
+async fn until(condition: impl Fn() -> bool) {
+    let held = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, held).await.expect("it holds soon");
 }
 
 fn message(key: &str, body: &str) -> Message {
@@ -75,6 +88,26 @@ async fn the_hold_is_the_queue_s_and_extending_begins_it_anew() {
     other.ack(&again[0]).await.expect("acked");
     let late = one.extend(&batch).await;
     assert!(late.iter().all(|late| late.as_ref().is_err_and(|error| error.kind() == Kind::NotFound)));
+}
+
+#[tokio::test]
+async fn a_hold_that_is_changed_is_found_by_the_next_check_and_never_miscounted() {
+    let Some(aws) = Aws::here(Shape::Queue, LONG) else { return };
+    publish_many(&aws, 1).await;
+    let (one, other) = (aws.subscription().await.expect("one"), aws.subscription().await.expect("another"));
+    one.check().await.expect("healthy");
+    assert_eq!(one.hold(), Some(LONG));
+    let (_, sqs) = aws.clients().await.expect("a client");
+    let change = sqs.set_queue_attributes().queue_url(aws.queue_url().expect("a URL"));
+    let change = change.attributes(QueueAttributeName::VisibilityTimeout, "1").send();
+    change.await.expect("changed");
+    // It counts with what it knew, and so does the queue.
+    let batch = soon(&*one, 1).await;
+    assert_eq!(one.hold(), Some(LONG));
+    assert!(tokio::time::timeout(SHORT, other.receive(1)).await.is_err(), "it is held");
+    one.ack(&batch[0]).await.expect("acked");
+    one.check().await.expect("healthy");
+    assert_eq!(one.hold(), Some(Duration::from_secs(1)));
 }
 
 #[tokio::test]
@@ -139,9 +172,10 @@ async fn what_came_behind_a_message_that_is_handed_back_may_be_done_before_it() 
 #[tokio::test]
 async fn what_a_dropped_receive_gets_goes_back_at_once() {
     let Some(aws) = Aws::here(Shape::Queue, LONG) else { return };
+    let aws = aws.waiting("20s");
     let (topic, stays) = (aws.topic().await.expect("a topic"), aws.subscription().await.expect("one"));
     let proxy = Proxy::before(aws.reached().expect("a server")).await.expect("a proxy");
-    let url = aws.subscription_url(proxy.address()).replace("waittime=1s", "waittime=20s");
+    let url = aws.subscription_url(proxy.address());
     let dropped = subscription(&url, &environment()).await.expect("another");
     dropped.check().await.expect("healthy");
     {
@@ -153,12 +187,7 @@ async fn what_a_dropped_receive_gets_goes_back_at_once() {
         }
     }
     topic.publish(message("checkout", "1")).await.expect("published");
-    let handed_back = async {
-        while proxy.requests() < 3 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(SOON, handed_back).await.expect("it is handed back");
+    until(|| proxy.requests() >= 3).await;
     assert_eq!(bodies(&soon(&*stays, 1).await), ["1"]);
 }
 
@@ -188,6 +217,75 @@ async fn closing_hands_back_what_nobody_was_given() {
     left.extend(bodies(&soon(&*other, 10).await));
     left.sort_unstable();
     assert_eq!(left, ["0", "1", "2"]);
+}
+
+/// The process may end as soon as it has closed: by then no call is under way that the queue could still answer.
+#[test]
+fn however_long_calls_are_to_wait_closing_waits_for_theirs() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let stays = runtime().expect("a runtime");
+    let Some(aws) = Aws::here(Shape::Queue, LONG) else { return };
+    let aws = aws.waiting("20s");
+    stays.block_on(aws.make()).expect("made");
+    let proxy = stays.block_on(Proxy::before(aws.reached().expect("a server"))).expect("a proxy");
+    let ends = runtime().expect("a runtime");
+    ends.block_on(async {
+        let url = aws.subscription_url(proxy.address());
+        let closed = subscription(&url, &environment()).await.expect("a subscription");
+        closed.check().await.expect("healthy");
+        tokio::select! {
+            came = closed.receive(10) => panic!("{came:?} came from nothing"),
+            () = until(|| proxy.requests() == 2) => {}
+        }
+        let begun = Instant::now();
+        closed.close().await;
+        // The core waits for 3 s.
+        assert!(begun.elapsed() < Duration::from_millis(2_900), "it took {:?}", begun.elapsed());
+        std::mem::forget(closed);
+    });
+    ends.shutdown_background();
+    stays.block_on(async {
+        aws.publish("1").await.expect("published");
+        let other = aws.subscription().await.expect("another");
+        assert_eq!(bodies(&soon(&*other, 1).await), ["1"]);
+    });
+}
+
+/// The law, with calls that are to wait for long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_consumer_leaves_the_rest_to_others_at_once() -> Verdict {
+    // Long enough for a busy server to give it all to others, who settle it one by one.
+    let Some(aws) = Aws::here(Shape::Queue, Duration::from_secs(10)) else { return Ok(()) };
+    prove("a_closed_consumer_leaves_the_rest_to_others", &aws.waiting("20s")).await
+}
+
+/// A queue that is set to wait for long, and says at once that it has nothing.
+fn has_nothing(body: &str) -> (u16, String) {
+    let attributes = r#"{"Attributes":{"VisibilityTimeout":"45","ReceiveMessageWaitTimeSeconds":"20"}}"#;
+    (200, if body.contains("AttributeNames\":[\"Vis") { attributes } else { "{}" }.to_owned())
+}
+
+#[tokio::test]
+async fn calls_say_how_long_they_wait_and_hold_and_have_pauses_between() {
+    let Some(_) = address() else { return };
+    for waittime in ["", "waittime=20s&", "waittime=1s&"] {
+        let (server, seen) = canned::server(has_nothing).await;
+        let url = format!("awssqs://sqs.eu-west-1.amazonaws.com/1/pgo?{waittime}{}", access(server));
+        let queue = subscription(&url, &environment()).await.expect("a subscription");
+        let begun = Instant::now();
+        tokio::select! {
+            came = queue.receive(10) => panic!("{came:?} came from nothing"),
+            () = until(|| seen.all().len() >= 6) => {}
+        }
+        assert!(begun.elapsed() >= Duration::from_secs(1), "five calls within {:?}", begun.elapsed());
+        let calls: Vec<serde_json::Value> =
+            seen.all().iter().skip(1).map(|body| serde_json::from_str(body).expect("JSON")).collect();
+        let wait = if waittime.contains("=1s") { 1 } else { 2 };
+        for call in calls {
+            assert_eq!(call["WaitTimeSeconds"], wait, "{waittime}: {call}");
+            assert_eq!(call["VisibilityTimeout"], 45, "{call}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -56,6 +56,8 @@ pub(crate) struct Aws {
     name: String,
     /// What the queue holds a message for.
     hold: Duration,
+    /// How long its subscriptions are to wait.
+    waittime: &'static str,
     made: OnceCell<()>,
     restarts: Restarts,
 }
@@ -93,7 +95,20 @@ impl Aws {
     pub(crate) fn holding(shape: Shape, hold: Duration) -> Self {
         let end = if shape.is_fifo() { ".fifo" } else { "" };
         let name = format!("laws-{:016x}{end}", System.random());
-        Self { shape, address: address(), name, hold, made: OnceCell::new(), restarts: Restarts::default() }
+        Self {
+            shape,
+            address: address(),
+            name,
+            hold,
+            waittime: "1s",
+            made: OnceCell::new(),
+            restarts: Restarts::default(),
+        }
+    }
+
+    /// The same, with subscriptions that are to wait for this long.
+    pub(crate) fn waiting(self, waittime: &'static str) -> Self {
+        Self { waittime, ..self }
     }
 
     /// The same, if there is a server.
@@ -180,8 +195,12 @@ impl Aws {
 
     /// Where one receives, reached through `address`.
     pub(crate) fn subscription_url(&self, address: SocketAddr) -> String {
-        let raw = self.shape == Shape::Raw;
-        format!("awssqs://{address}/{ACCOUNT}/{}?waittime=1s&raw={raw}&{}", self.name, access(address))
+        let (raw, waittime) = (self.shape == Shape::Raw, self.waittime);
+        format!(
+            "awssqs://{address}/{ACCOUNT}/{}?waittime={waittime}&raw={raw}&{}",
+            self.name,
+            access(address)
+        )
     }
 
     /// Where one receives, with these parameters beside the usual ones.
