@@ -40,7 +40,7 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use crate::aws::{self, body, client};
+use crate::aws::{self, body, client, fail};
 use crate::awssns::hash;
 use inbox::Inbox;
 use queue::Queue;
@@ -77,7 +77,7 @@ pub(crate) async fn subscription(address: &Address, params: Params) -> Result<Sq
     })
 }
 
-const NEEDED_TO_SEND: &str = "sqs:SendMessage and sqs:GetQueueAttributes";
+const NEEDED_TO_SEND: &str = "sqs:SendMessage";
 const NEEDED_TO_RECEIVE: &str =
     "sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility and sqs:GetQueueAttributes";
 
@@ -102,7 +102,11 @@ impl Topic for SqsTopic {
     }
 
     async fn check(&self) -> Result<()> {
-        self.0.ask().await
+        let Self(queue) = self;
+        match queue.client.get_queue_attributes().queue_url(&queue.url).send().await {
+            Err(error) if !fail::may_not_look(&error) => Err(queue.name.fail(error)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -103,6 +103,16 @@ pub(crate) fn is_stale(code: &str, message: Option<&str>) -> bool {
     }
 }
 
+/// Whether the service answered only that this identity may not look. Whoever may publish and nothing else, as is enough for
+/// the Go original, hears that.
+pub(crate) fn may_not_look<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let code = refusal(error).and_then(|refusal| refusal.code);
+    matches!(
+        code.map(bare),
+        Some("AuthorizationError" | "AuthorizationErrorException" | "AccessDenied" | "AccessDeniedException")
+    )
+}
+
 /// Whether a topic refused a message because of its group, as SNS did for standard topics until it took them, and
 /// emulators of that time still do.
 pub(crate) fn is_of_group<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {

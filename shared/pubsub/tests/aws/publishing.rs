@@ -148,6 +148,40 @@ async fn a_standard_topic_that_refuses_the_group_is_asked_without_from_then_on()
     assert!(error.kind() == Kind::Invalid && error.what().contains("MessageGroupId"), "{error}");
 }
 
+/// Denies everything, as SNS and SQS do whom they know and who may not.
+fn denies(code: &'static str) -> impl Fn(&str) -> (u16, String) {
+    move |body| match body.starts_with('{') {
+        true => (403, format!(r#"{{"__type":"com.amazonaws.sqs#{code}","message":"no"}}"#)),
+        false => (
+            403,
+            format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
+            ),
+        ),
+    }
+}
+
+#[tokio::test]
+async fn whoever_may_publish_and_not_look_is_healthy_and_a_stranger_is_not() {
+    let Some(_) = address() else { return };
+    for (code, healthy) in [
+        ("AuthorizationError", true),
+        ("AccessDenied", true),
+        ("AccessDeniedException", true),
+        ("InvalidClientTokenId", false),
+        ("SignatureDoesNotMatch", false),
+    ] {
+        let (server, _) = canned::server(denies(code)).await;
+        for url in ["awssns:///arn:aws:sns:us-east-1:1:pgo", "awssqs://sqs.us-east-1.amazonaws.com/1/pgo"] {
+            let topic = topic(&format!("{url}?{}", access(server)), &environment()).await.expect("a topic");
+            match topic.check().await {
+                Ok(()) => assert!(healthy, "{url} {code}"),
+                Err(error) => assert!(!healthy && error.kind() == Kind::Denied, "{url} {code}: {error}"),
+            }
+        }
+    }
+}
+
 /// An SQS that answers a message that it was sent.
 fn takes_all(_: &str) -> (u16, String) {
     (200, r#"{"MessageId":"1","MD5OfMessageBody":"99914b932bd37a50b983c5e7c90ae93b"}"#.to_owned())
