@@ -14,7 +14,7 @@ pub(super) struct Servers {
     access: Access,
 }
 
-/// What the first URL with any says.
+/// What the URLs say, each of them the same: the client shows it to every server that it comes to.
 #[derive(PartialEq, Eq)]
 enum Access {
     Open,
@@ -29,20 +29,23 @@ impl Servers {
     /// `Invalid`, without the value: it may hold a password.
     pub(super) fn parse(value: Option<String>) -> Result<Self> {
         let value = value.unwrap_or_default();
-        let (mut addresses, mut access) = (Vec::new(), Access::Open);
-        for url in value.split(',').map(str::trim).filter(|url| !url.is_empty()) {
-            let (address, known_as) = server(url)?;
-            addresses.push(address);
-            if access == Access::Open {
-                access = known_as;
-            }
-        }
-        if addresses.is_empty() {
+        let urls = value.split(',').map(str::trim).filter(|url| !url.is_empty());
+        let (addresses, access): (Vec<_>, Vec<_>) =
+            urls.map(server).collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        let mut access = access.into_iter();
+        let Some(first) = access.next() else {
             let what =
                 format!("nats:// needs a server: set {SERVERS}, to localhost:4222 or nats://host:4222");
             return Err(Error::new(Kind::Invalid, what));
+        };
+        if access.any(|other| other != first) {
+            let what = format!(
+                "{SERVERS} has different credentials for its servers, and each would be shown to all of them; write \
+                 the same before each, or none"
+            );
+            return Err(Error::new(Kind::Invalid, what));
         }
-        Ok(Self { addresses, access })
+        Ok(Self { addresses, access: first })
     }
 
     /// `options` with what we are let in by.
@@ -112,7 +115,8 @@ mod tests {
             ("[::1]:4223", "::1:4223", Access::Open),
             ("nats://me:p%40ss:w@h:4222", "h:4222", password("me", "p@ss:w")),
             ("nats://t0ken@h", "h:4222", Access::Token("t0ken".to_owned())),
-            (" a:1 , nats://u:p@b:2,, c:3", "a:1, b:2, c:3", password("u", "p")),
+            (" a:1 , nats://b:2,, c:3", "a:1, b:2, c:3", Access::Open),
+            ("nats://u:p%40@a:1,tls://u:p@@b:2", "a:1, b:2", password("u", "p@")),
         ] {
             let servers = parsed(value).expect(value);
             assert_eq!(servers.names(), names);
@@ -136,6 +140,10 @@ mod tests {
             (Some("nats://u:hunter2@h/path"), "more, or less"),
             (Some("nats://u:hunter2%ff@h"), "bad % escape"),
             (Some("nats://u:hunter2@h:port"), "names no server"),
+            (Some("nats://a,nats://u:hunter2@b"), "different credentials"),
+            (Some("nats://u:hunter2@a,b"), "different credentials"),
+            (Some("nats://u:hunter2@a,nats://u:hunter2@b,nats://u:hunter3@c"), "different credentials"),
+            (Some("nats://hunter2@a,nats://hunter2:@b"), "different credentials"),
         ] {
             let error = Servers::parse(value.map(str::to_owned)).err().expect("no server");
             assert!(error.kind() == Kind::Invalid && error.what().contains(says), "{value:?}: {error}");
