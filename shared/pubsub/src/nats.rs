@@ -1,5 +1,5 @@
 //! `nats://SUBJECT`: NATS. `NATS_SERVER_URL` says where: `localhost:4222`, `nats://user:password@host:4222`,
-//! `nats://token@host`, `tls://host`, or several with commas between them.
+//! `nats://token@host`, `tls://host`, or several with commas between them, each with the same credentials.
 //!
 //! Core NATS, as the Go original has it: at most once. A message is gone once it is handed over, so that an ack does
 //! nothing and a nack cannot; what is lost, the sweep finds. Publishing waits until the server has taken the message.
@@ -14,12 +14,14 @@
 //!
 //! | parameter | where | default | meaning |
 //! |---|---|---|---|
-//! | `jetstream` | both | | the stream, made if it is missing: a work queue of this subject, on disk, that forgets after 7 days |
+//! | `jetstream` | both | | the stream, made if it is missing: a work queue of this subject, on disk, of one replica, with no bound on its size, that forgets after 7 days |
 //! | `consumer` | subscription | `autopgo` | the durable consumer that all workers share, made if it is missing |
 //! | `ack_wait` | subscription | `30s` | how long a message is a worker's without a sign of life |
 //! | `max_deliver` | subscription | 20 | how often a message is delivered before the sweep alone has it; -1: for ever |
 //!
-//! A stream or a consumer that is there is taken as it is, but for what the URL says of it.
+//! A stream or a consumer that is there is taken as it is, but for what the URL says of it. A consumer must be one that
+//! is asked for its messages, wants each of them acked, and takes the URL's subject and no other: what it took of others
+//! would be acked here. So two environments on one stream need a subject and a consumer each.
 
 mod body;
 mod core;
@@ -36,7 +38,7 @@ use autopgo_core::address::Address;
 use autopgo_core::error::Result;
 use autopgo_core::port::bus::{Subscription, Topic};
 
-use link::Link;
+use link::{Link, Wants};
 use servers::Servers;
 use settings::Settings;
 
@@ -48,7 +50,8 @@ pub const SERVERS: &str = "NATS_SERVER_URL";
 /// Opens a topic. A server that cannot be reached is looked for in the background: [`Topic::check`] tells.
 pub(crate) async fn topic(address: &Address, servers: Option<String>) -> Result<Arc<dyn Topic>> {
     let settings = Settings::of_topic(address)?;
-    let link = Link::open(Servers::parse(servers)?, &settings.subject).await?;
+    let wants = Wants { subject: settings.subject.clone(), keeps: settings.kept.is_some() };
+    let link = Link::open(Servers::parse(servers)?, wants).await?;
     Ok(match settings.kept {
         None => Arc::new(core::CoreTopic::new(link, settings.subject)),
         Some(kept) => Arc::new(jetstream::StreamTopic::open(link, settings.subject, kept).await),
@@ -61,7 +64,8 @@ pub(crate) async fn subscription(
     servers: Option<String>,
 ) -> Result<Arc<dyn Subscription>> {
     let Settings { subject, v2, queue, kept } = Settings::of_subscription(address)?;
-    let link = Link::open(Servers::parse(servers)?, &subject).await?;
+    let wants = Wants { subject: subject.clone(), keeps: kept.is_some() };
+    let link = Link::open(Servers::parse(servers)?, wants).await?;
     Ok(match kept {
         None => Arc::new(core::CoreSubscription::open(link, subject, queue, v2).await?),
         Some(kept) => Arc::new(jetstream::StreamSubscription::open(link, subject, kept, v2).await),

@@ -115,7 +115,13 @@ impl Topic for StreamTopic {
                     self.make().await?;
                     self.send(&message, &id).await.map_err(|error| self.classify(error))
                 }
-                Err(error) => Err(self.classify(error)),
+                Err(error) => {
+                    if error.kind() == PublishErrorKind::Other {
+                        // Another stream may have the subject: that has words of its own.
+                        self.make().await?;
+                    }
+                    Err(self.classify(error))
+                }
             }
         };
         self.link.within(published).await
@@ -141,23 +147,29 @@ impl StreamSubscription {
     async fn make(&self) -> Result<async_nats::jetstream::consumer::PullConsumer> {
         self.link.connection().await;
         let consumer = made::consumer(&self.context, &self.link, &self.subject, &self.kept).await?;
-        self.hold.store(nanos(consumer.cached_info().config.ack_wait), Ordering::Relaxed);
+        let there = &consumer.cached_info().config;
+        // With pauses of its own it waits for a sign of life no longer than the shortest of them.
+        let hold = there.backoff.iter().copied().fold(there.ack_wait, Duration::min);
+        self.hold.store(nanos(hold), Ordering::Relaxed);
         Ok(consumer)
     }
 
     /// Tells the consumer what became of a message, and waits until it has heard.
     async fn tell(&self, receipt: &str, what: AckKind, doing: &str) -> Result<()> {
-        let request = Request::new().payload(what.into()).timeout(Some(KEEPING));
-        match self.link.client.send_request(receipt.to_owned(), request).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let kind = match error.kind() {
-                    RequestErrorKind::InvalidSubject => Kind::Invalid,
-                    _ => Kind::Unavailable,
-                };
-                Err(self.link.fail(kind, &format!("{doing} a message of")).because(error))
+        let told = async {
+            let request = Request::new().payload(what.into()).timeout(Some(KEEPING));
+            match self.link.client.send_request(receipt.to_owned(), request).await {
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    let kind = match error.kind() {
+                        RequestErrorKind::InvalidSubject => Kind::Invalid,
+                        _ => Kind::Unavailable,
+                    };
+                    Err(self.link.fail(kind, &format!("{doing} a message of")).because(error))
+                }
             }
-        }
+        };
+        self.link.allowed(told).await
     }
 }
 
@@ -170,7 +182,12 @@ impl Subscription for StreamSubscription {
         if self.left.ago() > Duration::from_nanos(self.hold.load(Ordering::Relaxed)) / 2 {
             fetch.forget();
         }
-        fetch.receive(self, max).await
+        let received = self.link.allowed(fetch.receive(self, max)).await;
+        if received.as_ref().is_err_and(|error| error.kind() == Kind::Denied) {
+            // The server does not answer what it refuses.
+            fetch.forget();
+        }
+        received
     }
 
     fn hold(&self) -> Option<Duration> {

@@ -6,6 +6,8 @@
 #![expect(clippy::expect_used, reason = "all of it is a test")]
 
 mod access;
+mod gate;
+mod leaving;
 mod messages;
 mod rig;
 mod streams;

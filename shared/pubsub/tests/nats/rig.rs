@@ -1,5 +1,7 @@
 //! Servers of a test's own, and what tests say of them.
 
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,4 +122,48 @@ pub(crate) async fn next(subscription: &dyn Subscription) -> String {
     let batch = batch.expect("something comes").expect("received");
     subscription.ack(&batch[0]).await.expect("acked");
     String::from_utf8_lossy(&batch[0].body).into_owned()
+}
+
+/// Looks again and again until it is so, which must be soon.
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut so: impl FnMut() -> F) -> T {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(found) = so().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "it never happens: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A server with a file of configuration, which it reads again when it is told to.
+pub(crate) struct Configured {
+    pub(crate) server: Server,
+    folder: tempfile::TempDir,
+}
+
+impl Configured {
+    pub(crate) fn start(text: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, id) = (folder.path().join("nats.conf"), folder.path().join("nats.pid"));
+        std::fs::write(&file, text).expect("written");
+        let names = [file, id].map(|file| file.to_str().expect("a name").to_owned());
+        let server = Server::with(&["--config", &names[0], "--pid", &names[1]])?;
+        Some(Self { server, folder })
+    }
+
+    pub(crate) fn reload(&self, text: &str) {
+        std::fs::write(self.folder.path().join("nats.conf"), text).expect("written");
+        let binary = std::env::var_os("AUTOPGO_TEST_NATS_SERVER").map(PathBuf::from).expect("it runs");
+        let id = self.folder.path().join("nats.pid");
+        let mut told = Command::new(binary);
+        told.arg("--signal").arg(format!("reload={}", id.display()));
+        let told = told.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("told");
+        assert!(told.success(), "{told}");
+    }
+
+    /// The environment of one of its users, whose password is `secret`.
+    pub(crate) fn environment(&self, user: &str) -> Environment {
+        environment(&format!("nats://{user}:secret@{}", self.server.address()))
+    }
 }
