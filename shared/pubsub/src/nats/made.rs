@@ -1,11 +1,15 @@
 //! The stream and the consumer of a URL: found, or made where they are missing.
 
+mod fail;
+mod fits;
+
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
-use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, StorageType};
-use async_nats::jetstream::{Context, stream::Stream};
-use autopgo_core::error::{Error, Kind, Result};
+use async_nats::jetstream::Context;
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, FromConsumer, Info, PullConsumer, pull};
+use async_nats::jetstream::context::ConsumerInfoErrorKind;
+use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, StorageType, Stream};
+use autopgo_core::error::{Kind, Result};
 
 use super::link::Link;
 use super::settings::Kept;
@@ -15,7 +19,8 @@ const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How many messages may be in the hands of all workers together.
 const IN_HAND: i64 = 20_000;
 
-/// The stream for `subject`.
+/// The stream for `subject`. It is made with one replica, which every server can keep: on a cluster it is for its
+/// operators to say how many there are to be.
 pub(super) async fn stream(context: &Context, link: &Link, subject: &str, kept: &Kept) -> Result<Stream> {
     let config = stream::Config {
         name: kept.stream.clone(),
@@ -30,18 +35,9 @@ pub(super) async fn stream(context: &Context, link: &Link, subject: &str, kept: 
     };
     let doing = format!("finding or making the stream {} for", kept.stream);
     let found = context.get_or_create_stream(config).await;
-    let stream = found.map_err(|error| link.fail(Kind::Unavailable, &doing).because(error))?;
-    let there = &stream.cached_info().config;
-    let elsewhere = there.mirror.is_some() || there.sources.as_ref().is_some_and(|from| !from.is_empty());
-    if elsewhere || there.subjects.iter().any(|taken| covers(taken, subject)) {
-        return Ok(stream);
-    }
-    let what = format!(
-        "the stream {} takes {} and not {subject}; add the subject to it, or name another stream",
-        kept.stream,
-        there.subjects.join(", ")
-    );
-    Err(Error::new(Kind::Invalid, what))
+    let stream = found.map_err(|error| fail::stream(link, &doing, error))?;
+    fits::stream(&stream.cached_info().config, subject)?;
+    Ok(stream)
 }
 
 /// The durable consumer of `subject` on the stream.
@@ -53,76 +49,40 @@ pub(super) async fn consumer(
 ) -> Result<PullConsumer> {
     let stream = stream(context, link, subject, kept).await?;
     let doing = format!("finding or making the consumer {} of the stream {} for", kept.consumer, kept.stream);
-    let config = pull::Config {
-        durable_name: Some(kept.consumer.clone()),
-        description: Some("workers of autopgo".to_owned()),
-        filter_subject: subject.to_owned(),
-        ack_policy: AckPolicy::Explicit,
-        ack_wait: kept.ack_wait(),
-        max_deliver: kept.max_deliver(),
-        max_ack_pending: IN_HAND,
-        ..pull::Config::default()
+    let found = match stream.consumer_info(&kept.consumer).await {
+        Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => None,
+        found => Some(found.map_err(|error| fail::lookup(link, &doing, error))?),
     };
-    let found = stream.get_or_create_consumer(&kept.consumer, config).await;
-    let consumer: PullConsumer =
-        found.map_err(|error| link.fail(Kind::Unavailable, &doing).because(error))?;
-    let there = &consumer.cached_info().config;
+    let Some(info) = found else {
+        let config = pull::Config {
+            durable_name: Some(kept.consumer.clone()),
+            description: Some("workers of autopgo".to_owned()),
+            filter_subject: subject.to_owned(),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: kept.ack_wait(),
+            max_deliver: kept.max_deliver(),
+            max_ack_pending: IN_HAND,
+            ..pull::Config::default()
+        };
+        // Where another was faster, it is not changed into ours: the next look finds it.
+        let made = context.create_consumer_strict_on_stream(config, &kept.stream).await;
+        return made.map_err(|error| fail::making(link, &doing, error));
+    };
+    fits::consumer(&kept.consumer, &info.config, &stream.cached_info().config, subject)?;
+    let there = config(&info).map_err(|error| link.fail(Kind::Invalid, &doing).because(error))?;
     let wanted = pull::Config {
         ack_wait: kept.ack_wait.unwrap_or(there.ack_wait),
         max_deliver: kept.max_deliver.unwrap_or(there.max_deliver),
-        ..consumer_config(there).map_err(|error| link.fail(Kind::Invalid, &doing).because(error))?
+        ..there.clone()
     };
     if wanted.ack_wait == there.ack_wait && wanted.max_deliver == there.max_deliver {
-        return Ok(consumer);
+        return Ok(Consumer::new(there, info, context.clone()));
     }
     // Of an old name, new facts: the server takes it for a change.
     let changed = stream.create_consumer(wanted).await;
-    changed.map_err(|error| link.fail(Kind::Unavailable, &doing).because(error))
+    changed.map_err(|error| fail::changing(link, &doing, error))
 }
 
-fn consumer_config(
-    there: &async_nats::jetstream::consumer::Config,
-) -> std::result::Result<pull::Config, async_nats::Error> {
-    use async_nats::jetstream::consumer::FromConsumer;
-    pull::Config::try_from_consumer_config(there.clone())
-}
-
-/// Whether a stream that takes `taken` takes all of `subject`: `*` stands for one token, `>` for all that follow.
-fn covers(taken: &str, subject: &str) -> bool {
-    let mut tokens = subject.split('.');
-    for taken in taken.split('.') {
-        match (taken, tokens.next()) {
-            (">", Some(_)) => return true,
-            ("*", Some(token)) if token != ">" => {}
-            (taken, Some(token)) if taken == token => {}
-            _ => return false,
-        }
-    }
-    tokens.next().is_none()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stream_covers_what_it_takes() {
-        for (taken, subject, all) in [
-            ("a", "a", true),
-            ("a", "b", false),
-            ("a.b", "a", false),
-            ("a", "a.b", false),
-            ("a.*", "a.b", true),
-            ("a.*", "a.*", true),
-            ("a.*", "a.>", false),
-            ("a.*", "a.b.c", false),
-            ("a.>", "a.b.c", true),
-            ("a.>", "a.>", true),
-            ("a.>", "a", false),
-            (">", "a.b", true),
-            ("a.b", "a.*", false),
-        ] {
-            assert_eq!(covers(taken, subject), all, "{taken} {subject}");
-        }
-    }
+fn config(info: &Info) -> std::result::Result<pull::Config, async_nats::Error> {
+    pull::Config::try_from_consumer_config(info.config.clone())
 }

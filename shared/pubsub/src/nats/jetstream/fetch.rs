@@ -15,7 +15,7 @@ use futures_util::{FutureExt, StreamExt};
 use super::StreamSubscription;
 use crate::nats::body;
 
-/// How long a request for the next message stands. Then another is made.
+/// How long a request for the next message stands, if the consumer lets it. Then another is made.
 const STANDS: Duration = Duration::from_secs(30);
 /// How long a server may take to say that there is no more.
 const ANSWERS: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ impl Fetch {
         if self.request.is_none() && self.came.len() < max {
             let (wanted, number) = (max - self.came.len(), of.link.connection().await);
             let consumer = self.consumer(of).await?;
-            let asked = consumer.fetch().max_messages(wanted).messages().await;
+            let asked = consumer.fetch().max_messages(at_most(&consumer, wanted)).messages().await;
             self.asked(of, asked, number)?;
             return self.finish(of, Some(ANSWERS)).await;
         }
@@ -79,7 +79,7 @@ impl Fetch {
     async fn the_next(&mut self, of: &StreamSubscription) -> Result<()> {
         let number = of.link.connection().await;
         let consumer = self.consumer(of).await?;
-        let asked = consumer.batch().max_messages(1).expires(STANDS).messages().await;
+        let asked = consumer.batch().max_messages(1).expires(stands(&consumer)).messages().await;
         self.asked(of, asked, number)?;
         self.finish(of, None).await
     }
@@ -139,6 +139,22 @@ impl Fetch {
         let made = of.make().await?;
         self.consumer = Some(made.clone());
         Ok(made)
+    }
+}
+
+/// As many as a request to this consumer may ask for: with more the server refuses it.
+fn at_most(consumer: &PullConsumer, wanted: usize) -> usize {
+    match usize::try_from(consumer.cached_info().config.max_batch) {
+        Ok(most @ 1..) => wanted.min(most),
+        _ => wanted,
+    }
+}
+
+/// As long as a request to this consumer may stand.
+fn stands(consumer: &PullConsumer) -> Duration {
+    match consumer.cached_info().config.max_expires {
+        Duration::ZERO => STANDS,
+        longest => STANDS.min(longest),
     }
 }
 
