@@ -168,6 +168,11 @@ impl Harness for Kafka {
         Facts { ordered_by_key: true, ack_deadline: Duration::from_secs(3), many: 10_000 }
     }
 
+    /// Partitions are given to whoever is in the group.
+    fn pushes(&self) -> bool {
+        true
+    }
+
     fn lacking(&self) -> Option<String> {
         self.brokers.is_none().then(|| SERVER.to_owned())
     }
