@@ -78,7 +78,11 @@ where
 {
     let level = level.filter();
     // What libraries say at `debug` drowns what this program says, and some print headers there.
-    let filter = Targets::new().with_target("autopgo", level).with_default(level.min(LevelFilter::INFO));
+    // The client of NATS tells of each message that it drops; ours counts them and tells once in a while.
+    let filter = Targets::new()
+        .with_target("autopgo", level)
+        .with_target("async_nats", level.min(LevelFilter::WARN))
+        .with_default(level.min(LevelFilter::INFO));
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match format {
         Format::Json => {
