@@ -15,7 +15,8 @@
 //! trace, so that the next one of the same key just goes out.
 //!
 //! **Receiving.** A call waits on the other side until there is something. One that nobody waits for any more hands back
-//! what it gets.
+//! what it gets. Closing ends it: what the other side is just giving out then comes again when the ack deadline is over. What
+//! is handed back rests for a second.
 //!
 //! **Holding.** For as long as the subscription's ack deadline says, which takes the right to look at the subscription
 //! (`pubsub.subscriptions.get`). Without it the hold is the shortest that a subscription can have, 10 s, and is asked for
@@ -40,7 +41,8 @@ use autopgo_core::address::Address;
 use autopgo_core::error::Result;
 use autopgo_core::port::bus::{self, Message};
 
-use client::{Client, patiently};
+use crate::patience::{OPERATION, patiently};
+use client::Client;
 use receive::Subscription;
 use settings::{Reader, What};
 use wire::{GetTopic, Publish, PubsubMessage};
@@ -90,11 +92,11 @@ impl bus::Topic for Topic {
     async fn check(&self) -> Result<()> {
         let Self(client) = self;
         let look = GetTopic { topic: client.name().to_owned() };
-        let looked = patiently(client::OPERATION, |limit| client.call(&look, limit)).await;
+        let looked = patiently(OPERATION, |limit| client.call(&look, limit)).await;
         let checked = match looked {
             Err(failure) if failure.is_denied() => {
                 let nothing = Publish { topic: client.name().to_owned(), messages: Vec::new() };
-                match patiently(client::OPERATION, |limit| client.call(&nothing, limit)).await {
+                match patiently(OPERATION, |limit| client.call(&nothing, limit)).await {
                     Err(failure) if failure.is_invalid() => Ok(()),
                     outcome => outcome.map(drop),
                 }

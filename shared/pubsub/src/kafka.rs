@@ -6,7 +6,7 @@
 //! |---|---|---|---|
 //! | `key_name` | topic | none | accepted, and without effect: the key of a record is always the application's name |
 //! | `topic` | subscription | | which topic to receive; may be given more than once |
-//! | `offset` | subscription | `newest` | where a group begins that has received nothing yet: `oldest`, or `newest`, which never sees what was published before its first worker was there |
+//! | `offset` | subscription | `newest` | where a group begins that has received nothing yet: `oldest`, or `newest`, which never sees what was published before its first worker was there (but begins with the oldest if the brokers do not tell a worker in time that there is no offset) |
 //!
 //! A record is an envelope as JSON, its key the application's name, without headers; its partition is the one that the Go
 //! original's hash gives, so that both ends may be either's. A topic that is missing is made on first use, if the brokers

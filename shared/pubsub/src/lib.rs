@@ -14,5 +14,7 @@ pub mod mem;
 #[cfg(feature = "nats")]
 pub mod nats;
 pub mod open;
+#[cfg(any(feature = "azure", feature = "gcp"))]
+mod patience;
 #[cfg(feature = "azure")]
 pub mod servicebus;

@@ -30,6 +30,7 @@ use autopgo_core::address::Address;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::bus::{self, Message};
 
+use crate::patience::{OPERATION, patiently};
 use client::Client;
 use receive::Subscription;
 use settings::{Reader, Variables};
@@ -69,12 +70,12 @@ impl bus::Topic for Topic {
     async fn publish(&self, message: Message) -> Result<()> {
         let properties = wire::sent(&message.key, &message.body);
         let send = |limit| self.client.publish(&properties, message.body.clone(), limit);
-        client::patiently(PUBLISH, send).await.map_err(|failure| self.client.error(failure))
+        patiently(PUBLISH, send).await.map_err(|failure| self.client.error(failure))
     }
 
     async fn check(&self) -> Result<()> {
         // To look at a topic one has to have the right to manage it, which a sender has not: that refusal is an answer.
-        match client::patiently(client::OPERATION, |limit| self.client.look(limit)).await {
+        match patiently(OPERATION, |limit| self.client.look(limit)).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::new(
                 Kind::NotFound,

@@ -24,6 +24,8 @@ const LAG: Duration = Duration::from_secs(10);
 const GROWTH: f64 = 1.10;
 /// The minute from which memory is compared: by then all that is kept warm is.
 const MARK: usize = 3;
+/// How many more files it may have open then: connections come and go.
+const FILES: usize = 4;
 /// How long the workers may take for what is left in the end.
 const REST: Duration = Duration::from_secs(120);
 
@@ -97,7 +99,9 @@ impl Report {
         for (name, before, after) in mark.processes.iter().zip(&last.processes).map(|(a, b)| (a.name, a, b)) {
             let growth = after.memory as f64 / before.memory as f64;
             self.hold(growth <= GROWTH, || format!("the {name} holds {growth:.2} of what it held"));
-            self.hold(after.files <= before.files, || format!("the {name} has {} files open", after.files));
+            self.hold(after.files <= before.files + FILES, || {
+                format!("the {name} has {} files open", after.files)
+            });
         }
     }
 
@@ -143,8 +147,8 @@ impl std::fmt::Display for Report {
         match missed.as_slice() {
             [] => writeln!(
                 f,
-                "\nEvery upload is in its base once. Memory in the last minute is within {:.0} % of minute {MARK}, no more files \
-                 are open, and no upload was staged for more than {} s: met.",
+                "\nEvery name is in its base as often as it was sent. Memory in the last minute is within {:.0} % of minute {MARK}, about as many \
+                 files are open, and no upload was staged for more than {} s: met.",
                 (GROWTH - 1.0) * 100.0,
                 LAG.as_secs()
             ),

@@ -42,7 +42,8 @@ pub const FAKE_GCS_SERVER: &[Gap] = &[Gap::by_chance(
 /// MiniStack 1.5.33, as SNS and SQS.
 pub const MINISTACK: &[Gap] = &[];
 
-/// pstest, of cloud.google.com/go/pubsub/v2 2.9.0.
+/// pstest, of cloud.google.com/go/pubsub/v2 2.9.0. It keeps all in memory, so that its restarts are a cable that is cut
+/// (`brokers::Cable`): that what it has outlives a restart is not tried.
 pub const PSTEST: &[Gap] = &[];
 
 /// The same, with message ordering.
@@ -52,10 +53,11 @@ pub const PSTEST_ORDERED: &[Gap] = &[Gap::always(
      several",
 )];
 
-/// Google's emulator of Pub/Sub, 0.8.20.
+/// Google's emulator of Pub/Sub, 0.8.20. Its restarts are cut cables as well.
 pub const PUBSUB_EMULATOR: &[Gap] = &[];
 
-/// Kafka 4.1.1, as it is everywhere.
+/// Kafka 4.1.1, as it is everywhere. Who joins a group may be given nothing, so that `a_killed_consumer_loses_nothing` kills one
+/// that may have none; `groups.rs` of its tests kills a process that has some.
 pub const KAFKA: &[Gap] = &[
     Gap::by_chance(
         "long_work_is_held",

@@ -12,8 +12,8 @@ use tokio::process::Child;
 use crate::paths::root;
 use crate::{facts, wait};
 
-/// The command, built as the README builds it; for the stories on other stores and buses with all of them, and for a release if this is one. Cargo makes it
-/// anew only when a source has changed.
+/// The command, built as the README builds it, but with every store and bus for the stories about those, and as a release
+/// if this is one. Cargo makes it anew only when a source has changed.
 ///
 /// # Panics
 /// When it cannot be built.

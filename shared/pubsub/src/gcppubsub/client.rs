@@ -3,11 +3,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use autopgo_core::clock::{System, backoff};
 use autopgo_core::error::{Error, Kind, Result};
 use http::uri::PathAndQuery;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tonic::client::Grpc;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
@@ -24,15 +23,6 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// a call that waits for messages says nothing for long. Google's Python client asks as often.
 const SILENCE: Duration = Duration::from_secs(30);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
-/// For one try of a call that does not wait for messages.
-pub(super) const ATTEMPT: Duration = Duration::from_secs(10);
-/// Every try of such a call together, and the waits between.
-pub(super) const OPERATION: Duration = Duration::from_secs(25);
-/// How often a call is made at the most.
-pub(super) const ATTEMPTS: u32 = 4;
-/// The wait before the second try, at the most; it doubles with each.
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// What an answer may have: as much as Google's own client takes, for a message has up to 10 MB.
 const LARGEST: usize = 20 << 20;
 
@@ -142,72 +132,13 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Tries again where that may help, as long as all of it takes no longer than `all`. Each try is told how long it may take.
-pub(super) async fn patiently<T, F>(all: Duration, attempt: impl Fn(Duration) -> F) -> Result<T, Failure>
-where
-    F: Future<Output = Result<T, Failure>>,
-{
-    let end = Instant::now() + all;
-    let mut tries = 1;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let failure = match attempt(left.min(ATTEMPT)).await {
-            Ok(done) => return Ok(done),
-            Err(failure) => failure,
-        };
-        let wait = wait(tries);
-        if tries == ATTEMPTS || !failure.may_pass() || Instant::now() + wait >= end {
-            return Err(failure);
-        }
-        tokio::time::sleep(wait).await;
-        tries += 1;
-    }
-}
-
-/// How long to wait after so many tries. There is always some of it, and it is never the same for everybody.
-pub(super) fn wait(tries: u32) -> Duration {
-    FIRST_WAIT / 2 + backoff(&System, tries - 1, FIRST_WAIT, LONGEST_WAIT)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
     use google_cloud_auth::credentials::{CacheableResource, Credentials, CredentialsProvider, EntityTag};
     use google_cloud_auth::errors::CredentialsError;
     use http::{Extensions, HeaderMap};
-    use tonic::Status;
 
     use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_may_pass_is_tried_again_within_a_bound() {
-        for (refused, expected) in [
-            (Status::unavailable(""), ATTEMPTS),
-            (Status::resource_exhausted(""), ATTEMPTS),
-            (Status::permission_denied(""), 1),
-            (Status::not_found(""), 1),
-        ] {
-            let tries = AtomicU32::new(0);
-            let begun = Instant::now();
-            let outcome: Result<(), Failure> = patiently(OPERATION, |_| async {
-                tries.fetch_add(1, Ordering::SeqCst);
-                Err(Status::new(refused.code(), "").into())
-            })
-            .await;
-            outcome.expect_err("it never succeeds");
-            assert_eq!(tries.load(Ordering::SeqCst), expected, "{refused}");
-            assert!(begun.elapsed() < OPERATION, "{refused}");
-        }
-        let begun = Instant::now();
-        let outcome: Result<(), Failure> = patiently(Duration::from_millis(1800), |limit| async move {
-            tokio::time::sleep(limit).await;
-            Err(Failure::Late)
-        })
-        .await;
-        outcome.expect_err("it never succeeds");
-        assert!(begun.elapsed() <= Duration::from_millis(1800), "{:?}", begun.elapsed());
-    }
 
     #[derive(Debug)]
     struct Someone;

@@ -11,6 +11,7 @@ use tonic::{Code, Status};
 use super::SCHEME;
 use super::settings::What;
 use super::wire;
+use crate::patience::Failed;
 
 /// Why a call came to nothing.
 #[derive(Debug)]
@@ -62,6 +63,12 @@ impl fmt::Display for Failure {
             Self::Unanswered(status) => f.write_str(status.message()),
             Self::Late => f.write_str("no answer in time"),
         }
+    }
+}
+
+impl Failed for Failure {
+    fn may_pass(&self) -> bool {
+        Self::may_pass(self)
     }
 }
 

@@ -17,11 +17,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::client::{self, ATTEMPTS, Client, patiently};
+use super::client::Client;
 use super::fail::Failure;
 use super::settings::Reader;
 use super::settle::{Change, Settler};
 use super::wire::{GetSubscription, ModifyAckDeadline, Pull, Pulled, ReceivedMessage, SubscriptionInfo};
+use crate::patience::{self, ATTEMPTS, OPERATION, patiently};
 
 /// How long a call for messages is waited for, as by Google's own clients.
 const WAIT: Duration = Duration::from_secs(60);
@@ -34,6 +35,9 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// The shortest ack deadline that a subscription can have, in seconds
 /// (<https://cloud.google.com/pubsub/docs/subscription-properties#ack_deadline>).
 const LEAST_HOLD: u32 = 10;
+/// How long what is handed back rests, in seconds, as on SQS: at once, what cannot be handled now would come again and again
+/// as fast as the network is.
+const REST: u32 = 1;
 /// An ack id that no message has.
 const NOTHING: &str = "autopgo";
 /// What a subscription has for its topic once that is deleted.
@@ -151,7 +155,7 @@ impl bus::Subscription for Subscription {
         if self.nack_lazily {
             return Ok(());
         }
-        self.reading.settler.settle(&delivery.receipt, Change::Kept(0)).await.map(drop)
+        self.reading.settler.settle(&delivery.receipt, Change::Kept(REST)).await.map(drop)
     }
 
     async fn close(&self) {
@@ -182,7 +186,7 @@ impl bus::Subscription for Subscription {
                     ack_deadline_seconds: 0,
                     ack_ids: vec![NOTHING.to_owned()],
                 };
-                match patiently(client::OPERATION, |limit| client.call(&knock, limit)).await {
+                match patiently(OPERATION, |limit| client.call(&knock, limit)).await {
                     Err(failure) if failure.is_invalid() => Ok(()),
                     outcome => outcome.map(drop).map_err(|failure| client.error(failure)),
                 }
@@ -214,7 +218,7 @@ impl Reading {
     /// Looks at the subscription, and learns how long it holds.
     async fn look(&self) -> Result<SubscriptionInfo, Failure> {
         let call = GetSubscription { subscription: self.client.name().to_owned() };
-        let info = patiently(client::OPERATION, |limit| self.client.call(&call, limit)).await?;
+        let info = patiently(OPERATION, |limit| self.client.call(&call, limit)).await?;
         let hold = u32::try_from(info.ack_deadline_seconds).ok().filter(|seconds| *seconds > 0);
         self.hold.store(hold.unwrap_or(LEAST_HOLD), Ordering::Relaxed);
         Ok(info)
@@ -278,7 +282,7 @@ impl Reading {
                 None => sleep_until(begun + PAUSE).await,
                 Some(failure) if tries == ATTEMPTS || !failure.may_pass() => return Err(failure),
                 Some(_) => {
-                    sleep(client::wait(tries)).await;
+                    sleep(patience::wait(tries)).await;
                     tries += 1;
                 }
             }

@@ -9,9 +9,10 @@ use futures_util::future::join_all;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::client::{self, ATTEMPT, ATTEMPTS, Client, OPERATION};
+use super::client::Client;
 use super::fail::{Failure, Fate};
 use super::wire::{Acknowledge, ModifyAckDeadline};
+use crate::patience::{self, ATTEMPT, ATTEMPTS, OPERATION};
 
 /// How many messages a call settles, as with the original: ids have some 200 bytes, and a request 512 KiB
 /// (<https://cloud.google.com/pubsub/quotas#resource_limits>).
@@ -120,7 +121,7 @@ impl Settler {
             if again.is_empty() {
                 continue;
             }
-            let wait = client::wait(tries);
+            let wait = patience::wait(tries);
             if tries == ATTEMPTS || !failure.may_pass() || Instant::now() + wait >= end {
                 let error = Arc::new(self.0.client.error(failure));
                 for entry in again {

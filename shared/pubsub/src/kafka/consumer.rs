@@ -62,7 +62,12 @@ impl GroupConsumer {
         inbox: &Arc<Inbox>,
     ) -> Result<Self> {
         let (link, inbox, reader) = (Arc::clone(link), Arc::clone(inbox), Arc::clone(reader));
-        let hands = Hands { link: Arc::clone(&link), inbox, reader: Arc::clone(&reader) };
+        let hands = Hands {
+            link: Arc::clone(&link),
+            inbox,
+            reader: Arc::clone(&reader),
+            paused: AtomicBool::new(false),
+        };
         let client: BaseConsumer<Hands> = config(brokers, &reader)
             .create_with_context(hands)
             .map_err(|error| link.failed("setting up a client for", error))?;
@@ -110,15 +115,16 @@ impl Drop for GroupConsumer {
 /// Hands on what comes until the end.
 fn poll(client: &Arc<BaseConsumer<Hands>>, end: &AtomicBool, mut life: oneshot::Receiver<()>) {
     let hands = client.context();
-    let mut paused = false;
     while !end.load(Ordering::Relaxed) && life.try_recv() == Err(oneshot::error::TryRecvError::Empty) {
+        // A partition that is given to us is not paused, whatever others were.
+        let paused = hands.paused.load(Ordering::Relaxed);
         if hands.inbox.is_full(paused) != paused {
             let turned = client.assignment().and_then(|all| match paused {
                 true => client.resume(&all),
                 false => client.pause(&all),
             });
             match turned {
-                Ok(()) => paused = !paused,
+                Ok(()) => hands.paused.store(!paused, Ordering::Relaxed),
                 Err(error) => tracing::debug!(bus = hands.link.name(), %error, "fetching goes on as it did"),
             }
         }

@@ -7,6 +7,7 @@
 //! counts for nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
@@ -25,6 +26,8 @@ pub(super) struct Hands {
     pub(super) link: Arc<Link>,
     pub(super) inbox: Arc<Inbox>,
     pub(super) reader: Arc<Reader>,
+    /// Whether nothing is fetched just now.
+    pub(super) paused: AtomicBool,
 }
 
 impl ClientContext for Hands {
@@ -110,6 +113,7 @@ impl Hands {
         consumer.assign(list)?;
         // What one assignment paused is not for the next.
         consumer.resume(list)?;
+        self.paused.store(false, Ordering::Relaxed);
         self.inbox.settle();
         tracing::debug!(bus = self.link.name(), partitions = list.count(), "has its share of the partitions");
         Ok(())

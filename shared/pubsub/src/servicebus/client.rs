@@ -2,34 +2,25 @@
 
 use std::time::Duration;
 
-use autopgo_core::clock::{System, backoff};
 use autopgo_core::error::{Error, Kind, Result};
 use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::SCHEME;
 use super::fail::{Asked, Failure, Refused};
 use super::identity::Identity;
 use super::settings::{Settings, Variables};
 use super::wire::{self, Locked, PROPERTIES, encode};
+use crate::patience::ATTEMPT;
 
 /// To reach the service.
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long a connection waits for the next request. The other side closes one that waits much longer.
 const IDLE: Duration = Duration::from_secs(20);
-/// For one try of a request, beside what it asks the service to wait.
-pub(super) const ATTEMPT: Duration = Duration::from_secs(10);
-/// Every try of a request together, and the waits between.
-pub(super) const OPERATION: Duration = Duration::from_secs(25);
-/// How often a request is sent at the most.
-const ATTEMPTS: u32 = 4;
-/// The wait before the second try, at the most; it doubles with each.
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// No envelope has as many bytes. What is longer is cut off, so that it is dropped for what it is: no envelope.
 const LARGEST: usize = 1 << 20;
 
@@ -190,57 +181,4 @@ pub(super) async fn body(mut answer: Response) -> Result<Bytes, Failure> {
         }
     }
     Ok(body.into())
-}
-
-/// Tries again where that may help, as long as all of it takes no longer than `all`. Each try is told how long it may take.
-pub(super) async fn patiently<T, F>(all: Duration, attempt: impl Fn(Duration) -> F) -> Result<T, Failure>
-where
-    F: Future<Output = Result<T, Failure>>,
-{
-    let end = Instant::now() + all;
-    let mut tries = 1;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let failure = match attempt(left.min(ATTEMPT)).await {
-            Ok(done) => return Ok(done),
-            Err(failure) => failure,
-        };
-        let wait = FIRST_WAIT / 2 + backoff(&System, tries - 1, FIRST_WAIT, LONGEST_WAIT);
-        if tries == ATTEMPTS || !failure.may_pass() || Instant::now() + wait >= end {
-            return Err(failure);
-        }
-        tokio::time::sleep(wait).await;
-        tries += 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_may_pass_is_tried_again_within_a_bound() {
-        for (status, expected) in [(503, ATTEMPTS), (429, ATTEMPTS), (401, 1), (404, 1)] {
-            let tries = AtomicU32::new(0);
-            let begun = Instant::now();
-            let outcome: Result<(), Failure> = patiently(OPERATION, |_| async {
-                tries.fetch_add(1, Ordering::SeqCst);
-                Err(Failure::Refused(Refused::of(Asked::Lock, status, b"")))
-            })
-            .await;
-            outcome.expect_err("it never succeeds");
-            assert_eq!(tries.load(Ordering::SeqCst), expected, "{status}");
-            assert!(begun.elapsed() < OPERATION, "{status}");
-        }
-        let begun = Instant::now();
-        let outcome: Result<(), Failure> = patiently(Duration::from_millis(1800), |limit| async move {
-            tokio::time::sleep(limit).await;
-            Err(Failure::Late)
-        })
-        .await;
-        outcome.expect_err("it never succeeds");
-        assert!(begun.elapsed() <= Duration::from_millis(1800), "{:?}", begun.elapsed());
-    }
 }

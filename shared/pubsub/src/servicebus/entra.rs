@@ -28,6 +28,7 @@ use tokio::time::Instant;
 use super::client;
 use super::fail::{Asked, Failure, Refused};
 use super::settings::{Secret, invalid};
+use crate::patience::ATTEMPT;
 
 /// What tokens are for (<https://learn.microsoft.com/azure/service-bus-messaging/authenticate-application>).
 const RESOURCE: &str = "https://servicebus.azure.net";
@@ -191,7 +192,7 @@ impl Source {
     }
 
     async fn fetch(&self) -> Result<(String, Duration), Failure> {
-        let answer = self.request().await?.timeout(client::ATTEMPT).send().await?;
+        let answer = self.request().await?.timeout(ATTEMPT).send().await?;
         let status = answer.status();
         let body = client::body(answer).await?;
         if !status.is_success() {

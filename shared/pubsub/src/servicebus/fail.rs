@@ -11,6 +11,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::patience::Failed;
 use autopgo_core::error::{Error, Kind};
 
 /// Why something was not done.
@@ -119,6 +120,12 @@ impl std::error::Error for Failure {
             Self::NoToken(failure) => Some(&**failure),
             _ => None,
         }
+    }
+}
+
+impl Failed for Failure {
+    fn may_pass(&self) -> bool {
+        Self::may_pass(self)
     }
 }
 

@@ -24,10 +24,11 @@ use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::client::{self, Client};
+use super::client::Client;
 use super::fail::Failure;
 use super::settings::Reader;
 use super::wire;
+use crate::patience::{ATTEMPT, OPERATION, patiently};
 
 /// Requests for messages at once, of one subscription.
 const REQUESTS: usize = 16;
@@ -129,7 +130,7 @@ impl bus::Subscription for Subscription {
         let some = async {
             loop {
                 let begun = Instant::now();
-                let batch = client::patiently(client::OPERATION, |_| self.batch(wanted)).await;
+                let batch = patiently(OPERATION, |_| self.batch(wanted)).await;
                 let batch = batch.map_err(|failure| self.error(failure))?;
                 if !batch.is_empty() {
                     return Ok(batch);
@@ -155,7 +156,7 @@ impl bus::Subscription for Subscription {
             .iter()
             .map(|delivery| async move {
                 let renew = |limit| self.reading.client.renew(&delivery.receipt, limit);
-                client::patiently(all, renew).await.map_err(|failure| self.error(failure))
+                patiently(all, renew).await.map_err(|failure| self.error(failure))
             })
             .collect();
         stream::iter(renewals).buffered(RENEWALS).collect().await
@@ -163,7 +164,7 @@ impl bus::Subscription for Subscription {
 
     async fn ack(&self, delivery: &Delivery) -> Result<()> {
         let delete = |limit| self.reading.client.delete(&delivery.receipt, limit);
-        match client::patiently(client::OPERATION, delete).await {
+        match patiently(OPERATION, delete).await {
             // Settled before, or somebody else's by now.
             Err(failure) if failure.is_lost() => {
                 tracing::debug!(bus = self.reading.client.name(), error = %failure, "an ack came too late");
@@ -204,7 +205,7 @@ impl bus::Subscription for Subscription {
 
     async fn check(&self) -> Result<()> {
         let knock = |limit| self.reading.client.knock(limit);
-        client::patiently(client::OPERATION, knock).await.map_err(|failure| self.error(failure))
+        patiently(OPERATION, knock).await.map_err(|failure| self.error(failure))
     }
 }
 
@@ -224,7 +225,7 @@ impl Reading {
         // There is no other error than that of a semaphore that is closed, which this one never is.
         let _permit = self.unlocks.acquire().await;
         let unlock = |limit| self.client.unlock(receipt, limit);
-        match client::patiently(client::ATTEMPT, unlock).await {
+        match patiently(ATTEMPT, unlock).await {
             Err(failure) if !failure.is_lost() => {
                 tracing::warn!(
                     bus = self.client.name(),

@@ -1,7 +1,8 @@
-//! 300 uploads over five applications. A worker is killed and the broker restarts in the middle; every upload that was
-//! answered is in its base once, and nothing stays staged.
+//! 300 uploads and more over five applications. A worker is killed, the broker restarts, and a worker is told to stop in the
+//! middle; every upload that was answered is in its base once, and nothing stays staged.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use autopgo_e2e::bus::Bus;
@@ -50,16 +51,41 @@ pub(crate) async fn tell(store: &Store, bus: &Bus) {
     bus.broker.start().await.expect("the broker starts");
     upload(&client, &server, &mut answered, numbers.by_ref().take(third)).await;
 
-    // The sweep would do alone: messages must come through again as well.
-    let before = told(&workers);
+    // The sweep would do alone: messages must come through again as well, to each of them.
+    let before: Vec<u64> = workers.iter().map(|worker| written(worker, "message")).collect();
     wait::until("messages come through again", async || {
+        upload(&client, &server, &mut answered, numbers.by_ref().take(2)).await;
+        let hears = |(worker, before): (&Running, &u64)| written(worker, "message") > *before;
+        workers.iter().zip(&before).all(hears).then_some(())
+    })
+    .await;
+    println!("{} answered, {} told by messages", numbers.start, told(&workers));
+
+    // Told to stop at work: it finishes, or hands back what the other then has.
+    let leaving = workers.remove(0);
+    let gone = AtomicBool::new(false);
+    let stopping = async {
+        let before = written(&leaving, "message");
+        wait::until("it is at work", async || (written(&leaving, "message") > before).then_some(())).await;
+        let stopped = leaving.stop().await;
+        gone.store(true, Ordering::Relaxed);
+        stopped
+    };
+    let more = async {
+        while !gone.load(Ordering::Relaxed) {
+            upload(&client, &server, &mut answered, numbers.by_ref().take(AT_ONCE)).await;
+        }
+    };
+    let ((code, log), ()) = tokio::join!(stopping, more);
+    assert_eq!(code, Some(0), "{log:#?}");
+    let before = told(&workers);
+    wait::until("the other goes on", async || {
         upload(&client, &server, &mut answered, numbers.by_ref().take(1)).await;
         (told(&workers) > before).then_some(())
     })
     .await;
 
     assert_eq!(answered.values().map(BTreeSet::len).sum::<usize>(), numbers.start, "not all were answered");
-    println!("{} answered, {} told by messages", numbers.start, told(&workers));
     for (app, names) in &answered {
         let url = format!("{}/api/profile/{app}", server.url);
         let merged = once::merged(&client, &url, names, async || store.staged(app).await).await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::join_all;
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::clock::Clock;
 use crate::error::{Kind, Result};
@@ -12,7 +13,11 @@ use crate::worker::Outcome;
 
 /// Messages that were received and are not settled, each by a number of its own.
 #[derive(Default)]
-pub(super) struct Hand(Mutex<Held>);
+pub(super) struct Hand {
+    held: Mutex<Held>,
+    /// Held while more time is asked for.
+    extending: AsyncMutex<()>,
+}
 
 #[derive(Default)]
 struct Held {
@@ -56,7 +61,11 @@ impl Hand {
         let Some(delivery) = self.settling(number) else { return };
         told(match outcome {
             Outcome::Done => subscription.ack(&delivery).await,
-            Outcome::HandBack(_) => subscription.nack(&delivery).await,
+            Outcome::HandBack(_) => {
+                // More time that was asked for before must not come after it.
+                let _extended = self.extending.lock().await;
+                subscription.nack(&delivery).await
+            }
         });
         self.held().messages.remove(&number);
     }
@@ -75,11 +84,13 @@ impl Hand {
     /// Asks for more time for what is still open, at every third of the time there is: one request may be lost, and the
     /// next still comes in time. It never ends; it is dropped when nothing is in hand.
     pub(super) async fn keep(&self, clock: &dyn Clock, subscription: &dyn Subscription) {
+        // Asked for each time: whoever runs the bus may change it.
         let Some(hold) = subscription.hold() else { return std::future::pending().await };
-        let third = hold / 3;
-        clock.sleep(third).await;
+        clock.sleep(hold / 3).await;
         loop {
-            let mut next = clock.sleep(third);
+            let Some(hold) = subscription.hold() else { return std::future::pending().await };
+            let mut next = clock.sleep(hold / 3);
+            let extending = self.extending.lock().await;
             let (numbers, deliveries) = self.ours(|state| state == State::Open);
             if !deliveries.is_empty() {
                 tokio::select! {
@@ -91,6 +102,7 @@ impl Hand {
                     }
                 }
             }
+            drop(extending);
             next.await;
         }
     }
@@ -133,7 +145,7 @@ impl Hand {
 
     fn held(&self) -> MutexGuard<'_, Held> {
         // No code above panics while it holds the lock, so what it guards is always whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

