@@ -16,7 +16,7 @@
 //!
 //! **Receiving.** A call waits on the other side until there is something. One that nobody waits for any more hands back
 //! what it gets. Closing ends it: what the other side is just giving out then comes again when the ack deadline is over. What
-//! is handed back rests for a second.
+//! is handed back comes again at once, as with the original: a pause would be one for all that is behind it in an order.
 //!
 //! **Holding.** For as long as the subscription's ack deadline says, which takes the right to look at the subscription
 //! (`pubsub.subscriptions.get`). Without it the hold is the shortest that a subscription can have, 10 s, and is asked for

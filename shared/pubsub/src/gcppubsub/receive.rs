@@ -35,9 +35,6 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// The shortest ack deadline that a subscription can have, in seconds
 /// (<https://cloud.google.com/pubsub/docs/subscription-properties#ack_deadline>).
 const LEAST_HOLD: u32 = 10;
-/// How long what is handed back rests, in seconds, as on SQS: at once, what cannot be handled now would come again and again
-/// as fast as the network is.
-const REST: u32 = 1;
 /// An ack id that no message has.
 const NOTHING: &str = "autopgo";
 /// What a subscription has for its topic once that is deleted.
@@ -155,7 +152,7 @@ impl bus::Subscription for Subscription {
         if self.nack_lazily {
             return Ok(());
         }
-        self.reading.settler.settle(&delivery.receipt, Change::Kept(REST)).await.map(drop)
+        self.reading.settler.settle(&delivery.receipt, Change::Kept(0)).await.map(drop)
     }
 
     async fn close(&self) {
