@@ -18,3 +18,5 @@ pub mod open;
 mod patience;
 #[cfg(feature = "azure")]
 pub mod servicebus;
+#[cfg(any(feature = "aws", feature = "gcp"))]
+mod together;

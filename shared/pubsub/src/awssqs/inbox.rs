@@ -20,6 +20,7 @@ use super::queue::Queue;
 use super::settings::Settings;
 use super::settle::{Change, Settler};
 use crate::aws::body;
+use crate::together::Waits;
 
 /// How many messages a call gives at the most (SQS API reference, `ReceiveMessage`).
 pub(super) const A_CALL: usize = 10;
@@ -162,22 +163,6 @@ impl State {
         let (old, ready) = self.ready.drain(..).partition(|fetched| fetched.old < now);
         self.ready = ready;
         old.into()
-    }
-}
-
-/// Somebody who waits, for as long as this is there.
-struct Waits<'a>(&'a AtomicUsize);
-
-impl<'a> Waits<'a> {
-    fn with(waiting: &'a AtomicUsize) -> Self {
-        waiting.fetch_add(1, Ordering::SeqCst);
-        Self(waiting)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

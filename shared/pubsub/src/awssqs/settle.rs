@@ -5,7 +5,7 @@
 //! sends again what fails as a whole alone: an ack that is lost brings its message back, and of a FIFO queue nothing
 //! behind it comes until then.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use autopgo_core::clock::{System, backoff};
@@ -15,18 +15,16 @@ use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
 };
 use futures_util::future::join_all;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::queue::{Queue, whole_seconds};
 use crate::aws::{client, fail};
+use crate::together::{Asked, Together, all_fail};
 
 /// How many entries a call takes (SQS API reference, `DeleteMessageBatch`).
 const A_CALL: usize = 10;
 /// How often an entry is sent at the most.
 const TRIES: u32 = 3;
-/// How long the first waits for others: a batch is settled message by message, all at once.
-const LINGER: Duration = Duration::from_millis(5);
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,48 +41,32 @@ pub(super) struct Settler(Arc<Inner>);
 
 struct Inner {
     queue: Arc<Queue>,
-    waiting: Mutex<Vec<Entry>>,
-}
-
-struct Entry {
-    receipt: String,
-    change: Change,
-    confirm: oneshot::Sender<Result<bool>>,
+    waiting: Together<Change>,
 }
 
 impl Settler {
     pub(super) fn new(queue: Arc<Queue>) -> Self {
-        Self(Arc::new(Inner { queue, waiting: Mutex::default() }))
+        Self(Arc::new(Inner { queue, waiting: Together::default() }))
     }
 
     /// Changes a message, and returns once the queue has confirmed it. `false`: the receipt is stale, its message is
     /// settled or somebody else's by now.
     pub(super) async fn settle(&self, receipt: &str, change: Change) -> Result<bool> {
-        let (confirm, confirmed) = oneshot::channel();
-        let first = {
-            let mut waiting = self.waiting();
-            waiting.push(Entry { receipt: receipt.to_owned(), change, confirm });
-            waiting.len() == 1
-        };
-        if first {
-            // On its own, so that whoever asked first may be dropped without the others.
-            tokio::spawn(self.clone().flush());
-        }
-        let ended =
-            |_| Err(self.0.queue.name.error(Kind::Unavailable, "nobody was left to settle a message"));
-        confirmed.await.unwrap_or_else(ended)
+        let ended = || Err(self.0.queue.name.error(Kind::Unavailable, "nobody was left to settle a message"));
+        // On its own, so that whoever asked first may be dropped without the others.
+        let send = || drop(tokio::spawn(self.clone().flush()));
+        self.0.waiting.ask(receipt, change, send).await.unwrap_or_else(ended)
     }
 
     async fn flush(self) {
-        tokio::time::sleep(LINGER).await;
-        let waiting = std::mem::take(&mut *self.waiting());
+        let waiting = self.0.waiting.gathered().await;
         let (deleted, hidden) = waiting.into_iter().partition(|entry| entry.change == Change::Deleted);
         let calls = [deleted, hidden].into_iter().flat_map(calls);
         join_all(calls.map(|entries| self.call(entries))).await;
     }
 
     /// One call, of entries that are all deleted or all hidden, and those for what of them may pass.
-    async fn call(&self, mut entries: Vec<Entry>) {
+    async fn call(&self, mut entries: Vec<Asked<Change>>) {
         let end = Instant::now() + client::SETTLE.1;
         for tries in 1_u32.. {
             let answers = match self.ask_until(end, &entries).await {
@@ -98,8 +80,7 @@ impl Settler {
             for (index, entry) in entries.into_iter().enumerate() {
                 match self.confirmed(&answers, index) {
                     Err(error) if again && error.kind() == Kind::Unavailable => left.push(entry),
-                    // Whoever asked may be gone.
-                    confirmed => drop(entry.confirm.send(confirmed)),
+                    confirmed => entry.confirmed(confirmed),
                 }
             }
             if left.is_empty() {
@@ -110,19 +91,19 @@ impl Settler {
         }
     }
 
-    async fn ask_until(&self, end: Instant, entries: &[Entry]) -> Result<Answers> {
+    async fn ask_until(&self, end: Instant, entries: &[Asked<Change>]) -> Result<Answers> {
         let late = |_| self.0.queue.name.error(Kind::Unavailable, "it did not answer in time");
         timeout_at(end, self.ask(entries)).await.map_err(late)?
     }
 
-    async fn ask(&self, entries: &[Entry]) -> Result<Answers> {
+    async fn ask(&self, entries: &[Asked<Change>]) -> Result<Answers> {
         match entries.first().map(|entry| entry.change) {
             Some(Change::Hidden(_)) => self.hide(entries).await,
             Some(Change::Deleted) | None => self.delete(entries).await,
         }
     }
 
-    async fn delete(&self, entries: &[Entry]) -> Result<Answers> {
+    async fn delete(&self, entries: &[Asked<Change>]) -> Result<Answers> {
         let queue = &self.0.queue;
         let mut request = queue.client.delete_message_batch().queue_url(&queue.url);
         for (index, entry) in entries.iter().enumerate() {
@@ -134,7 +115,7 @@ impl Settler {
         Ok(Answers { done, refused: answer.failed })
     }
 
-    async fn hide(&self, entries: &[Entry]) -> Result<Answers> {
+    async fn hide(&self, entries: &[Asked<Change>]) -> Result<Answers> {
         let queue = &self.0.queue;
         let mut request = queue.client.change_message_visibility_batch().queue_url(&queue.url);
         for (index, entry) in entries.iter().enumerate() {
@@ -168,11 +149,6 @@ impl Settler {
             )),
         }
     }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<Entry>> {
-        // Nothing panics while it holds the lock, so what it guards is always whole.
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What a call was answered with.
@@ -186,15 +162,7 @@ fn id(index: usize) -> String {
     index.to_string()
 }
 
-fn all_fail(entries: Vec<Entry>, error: Error) {
-    let error = Arc::new(error);
-    for entry in entries {
-        // Whoever asked may be gone.
-        let _ = entry.confirm.send(Err(Error::new(error.kind(), error.what()).because(Arc::clone(&error))));
-    }
-}
-
-fn calls(mut entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+fn calls(mut entries: Vec<Asked<Change>>) -> Vec<Vec<Asked<Change>>> {
     let mut calls = Vec::with_capacity(entries.len().div_ceil(A_CALL));
     while !entries.is_empty() {
         calls.push(entries.drain(..entries.len().min(A_CALL)).collect());

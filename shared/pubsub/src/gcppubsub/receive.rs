@@ -23,6 +23,7 @@ use super::settings::Reader;
 use super::settle::{Change, Settler};
 use super::wire::{GetSubscription, ModifyAckDeadline, Pull, Pulled, ReceivedMessage, SubscriptionInfo};
 use crate::patience::{self, ATTEMPTS, OPERATION, patiently};
+use crate::together::Waits;
 
 /// How long a call for messages is waited for, as by Google's own clients.
 const WAIT: Duration = Duration::from_secs(60);
@@ -322,21 +323,5 @@ impl State {
         let (old, ready) = self.ready.drain(..).partition(|fetched| fetched.at.elapsed() > age);
         self.ready = ready;
         old.into()
-    }
-}
-
-/// Somebody who waits, for as long as this is there.
-struct Waits<'a>(&'a AtomicUsize);
-
-impl<'a> Waits<'a> {
-    fn with(waiting: &'a AtomicUsize) -> Self {
-        waiting.fetch_add(1, Ordering::SeqCst);
-        Self(waiting)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -1,24 +1,22 @@
 //! Acks, and changes of what is left of a hold: those that are asked for at the same time go out in few calls, and each is
 //! told when the service has confirmed it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::error::{Kind, Result};
 use futures_util::future::join_all;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::client::Client;
 use super::fail::{Failure, Fate};
 use super::wire::{Acknowledge, ModifyAckDeadline};
 use crate::patience::{self, ATTEMPT, ATTEMPTS, OPERATION};
+use crate::together::{Asked, Together, all_fail};
 
 /// How many messages a call settles, as with the original: ids have some 200 bytes, and a request 512 KiB
 /// (<https://cloud.google.com/pubsub/quotas#resource_limits>).
 const A_CALL: usize = 1000;
-/// How long the first waits for others: a batch is settled message by message, all at once.
-const LINGER: Duration = Duration::from_millis(5);
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,40 +33,25 @@ pub(super) struct Settler(Arc<Inner>);
 
 struct Inner {
     client: Arc<Client>,
-    waiting: Mutex<Vec<Entry>>,
-}
-
-struct Entry {
-    receipt: String,
-    change: Change,
-    confirm: oneshot::Sender<Result<bool>>,
+    waiting: Together<Change>,
 }
 
 impl Settler {
     pub(super) fn new(client: Arc<Client>) -> Self {
-        Self(Arc::new(Inner { client, waiting: Mutex::default() }))
+        Self(Arc::new(Inner { client, waiting: Together::default() }))
     }
 
     /// Changes a message, and returns once the service has confirmed it. `false`: the message is settled or somebody
     /// else's by now. On a subscription without exactly-once delivery, the service does not tell.
     pub(super) async fn settle(&self, receipt: &str, change: Change) -> Result<bool> {
-        let (confirm, confirmed) = oneshot::channel();
-        let first = {
-            let mut waiting = self.waiting();
-            waiting.push(Entry { receipt: receipt.to_owned(), change, confirm });
-            waiting.len() == 1
-        };
-        if first {
-            // On its own, so that whoever asked first may be dropped without the others.
-            tokio::spawn(self.clone().flush());
-        }
-        let ended = |_| Err(self.0.client.wrong(Kind::Unavailable, "nobody was left to settle a message"));
-        confirmed.await.unwrap_or_else(ended)
+        let ended = || Err(self.0.client.wrong(Kind::Unavailable, "nobody was left to settle a message"));
+        // On its own, so that whoever asked first may be dropped without the others.
+        let send = || drop(tokio::spawn(self.clone().flush()));
+        self.0.waiting.ask(receipt, change, send).await.unwrap_or_else(ended)
     }
 
     async fn flush(self) {
-        tokio::time::sleep(LINGER).await;
-        let mut waiting = std::mem::take(&mut *self.waiting());
+        let mut waiting = self.0.waiting.gathered().await;
         let mut calls = Vec::new();
         while let Some(change) = waiting.first().map(|entry| entry.change) {
             let (mut same, others): (Vec<_>, Vec<_>) =
@@ -83,7 +66,7 @@ impl Settler {
     }
 
     /// Settles these, of which there are as many as a call takes, and tells who asked.
-    async fn change(&self, change: Change, entries: Vec<Entry>) {
+    async fn change(&self, change: Change, entries: Vec<Asked<Change>>) {
         let all = match change {
             // One that is not through by the next time is late anyway.
             Change::Kept(seconds @ 1..) => (Duration::from_secs(seconds.into()) / 3).min(OPERATION),
@@ -123,10 +106,7 @@ impl Settler {
             }
             let wait = patience::wait(tries);
             if tries == ATTEMPTS || !failure.may_pass() || Instant::now() + wait >= end {
-                let error = Arc::new(self.0.client.error(failure));
-                for entry in again {
-                    entry.confirmed(Err(Error::new(error.kind(), error.what()).because(Arc::clone(&error))));
-                }
+                all_fail(again, self.0.client.error(failure));
                 continue;
             }
             tokio::time::sleep(wait).await;
@@ -145,17 +125,5 @@ impl Settler {
                 client.call(&call, limit).await.map(drop)
             }
         }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<Entry>> {
-        // Nothing panics while it holds the lock, so what it guards is always whole.
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Entry {
-    fn confirmed(self, outcome: Result<bool>) {
-        // Whoever asked may be gone.
-        let _ = self.confirm.send(outcome);
     }
 }
