@@ -55,11 +55,11 @@ impl Ledger {
     /// Writes the ledger into `base`, in place of any that is there, and keeps the first `most` other comments.
     /// `write` must be fresh.
     pub fn put(&self, base: &mut Profile, write: Uuid, most: usize) {
-        let mut comments: Vec<String> = own_comments(base).take(most).collect();
-        comments.push(format!("{BASE}{write}"));
-        comments.extend(self.deleted.map(|time| format!("{DELETED}{time}")));
-        comments.extend(self.decided.iter().map(|id| format!("{MERGED}{id}")));
-        base.set_comments(comments);
+        let own: Vec<String> = own_comments(base).take(most).collect();
+        let write = std::iter::once(format!("{BASE}{write}"));
+        let deleted = self.deleted.map(|time| format!("{DELETED}{time}"));
+        let decided = self.decided.iter().map(|id| format!("{MERGED}{id}"));
+        base.set_comments(own.into_iter().chain(write).chain(deleted).chain(decided));
     }
 
     /// Notes that a deletion of `time` was applied; an older one changes nothing.
