@@ -18,7 +18,20 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("autopgo-http", &["autopgo-core"]),
     ("autopgo-boot", &["autopgo-core", "autopgo-blob", "autopgo-pubsub"]),
     ("autopgo-scraper", &["autopgo-core", "autopgo-pprof", "autopgo-client", "autopgo-http"]),
-    ("autopgo-local", &["autopgo-core", "autopgo-boot", "autopgo-http"]),
+    ("autopgo-lambda", &["autopgo-core", "autopgo-boot", "autopgo-http"]),
+    ("autopgo-cloudrun", &["autopgo-core", "autopgo-boot", "autopgo-http"]),
+    ("autopgo-azure", &["autopgo-core", "autopgo-boot", "autopgo-http"]),
+    (
+        "autopgo-local",
+        &[
+            "autopgo-core",
+            "autopgo-boot",
+            "autopgo-http",
+            "autopgo-lambda",
+            "autopgo-cloudrun",
+            "autopgo-azure",
+        ],
+    ),
     (
         "autopgo",
         &[

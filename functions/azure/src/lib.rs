@@ -1,0 +1,1 @@
+//! The server and the worker as a custom handler of Azure Functions.

@@ -1,0 +1,1 @@
+//! The server and the worker as services of Cloud Run.
