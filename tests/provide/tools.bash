@@ -39,3 +39,21 @@ cargo-deny_install() {
     (cd / && cargo install cargo-deny --locked --quiet --no-default-features --version "$(version cargo-deny)" --root "$cache/tools")
 }
 cargo-deny_env() { printf 'export PATH=%q:"$PATH"\n' "$(dirname "$1")"; }
+
+# `cargo lambda`, which builds, watches and invokes functions.
+cargo-lambda_find() {
+    local lambda
+    for lambda in "${AUTOPGO_TEST_CARGO_LAMBDA:-}" "$(command -v cargo-lambda || true)" "$cache/cargo-lambda/bin/cargo-lambda"; do
+        if [ -n "$lambda" ] && [ -x "$lambda" ]; then
+            printf '%s\n' "$lambda"
+            return
+        fi
+    done
+    return 1
+}
+cargo-lambda_install() {
+    command -v python3 >/dev/null || { say "cargo-lambda: no python3 to fetch it with"; return 1; }
+    python3 -m venv "$cache/cargo-lambda" &&
+        "$cache/cargo-lambda/bin/pip" install --quiet --no-deps "cargo-lambda==$(version cargo-lambda)"
+}
+cargo-lambda_env() { printf 'export AUTOPGO_TEST_CARGO_LAMBDA=%q\n' "$1"; }
