@@ -6,6 +6,8 @@ pub mod azurite;
 #[cfg(feature = "services")]
 pub mod bus;
 pub mod facts;
+#[cfg(feature = "services")]
+pub mod functions;
 pub mod once;
 pub mod original;
 pub mod paths;

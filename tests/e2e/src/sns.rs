@@ -72,6 +72,11 @@ impl Aws {
         (proxy, move |url: &str| url.replace(&from, &to))
     }
 
+    /// The ARN of a queue that was made here.
+    pub fn queue_arn(&self, what: &str) -> String {
+        format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", self.named(what))
+    }
+
     /// Makes the topic and gives its URL. A FIFO one tells repetitions by itself, for the original does not.
     ///
     /// # Panics
@@ -91,7 +96,7 @@ impl Aws {
     /// When it cannot be made.
     pub async fn queue(&self, what: &str) -> String {
         let name = self.named(what);
-        let arn = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}");
+        let arn = self.queue_arn(what);
         let allowed = serde_json::json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
         }]});
@@ -111,7 +116,7 @@ impl Aws {
     /// When it cannot be made.
     pub async fn subscribed(&self, what: &str, raw: bool) -> String {
         let url = self.queue(what).await;
-        let queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", self.named(what));
+        let queue = self.queue_arn(what);
         let subscribe = self.sns.subscribe().topic_arn(self.topic_arn()).protocol("sqs").endpoint(queue);
         let subscribe = subscribe.attributes("RawMessageDelivery", raw.to_string());
         subscribe.send().await.expect("a subscription");
