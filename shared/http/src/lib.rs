@@ -6,6 +6,7 @@
 
 mod fail;
 mod guard;
+mod hex;
 mod log;
 mod objects;
 pub mod process;
