@@ -182,7 +182,7 @@ fn a_list_that_is_wrong_stops_the_start_and_is_not_shown() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(2), "{said}");
             assert!(said.contains(says), "it does not say {says:?}: {said}");
-            hides_secrets(&[said.clone()]);
+            hides_secrets(std::slice::from_ref(&said));
             assert!(!said.contains(hash), "{said}");
         }
     }
