@@ -7,6 +7,7 @@ mod delete;
 mod fold;
 mod gather;
 mod merge;
+mod message;
 mod outcome;
 mod pull;
 mod settle;
@@ -25,11 +26,13 @@ use futures_util::{StreamExt, stream};
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::event::{Decoded, Envelope, Event};
+use crate::event::Event;
 use crate::host::Host;
 use crate::key::Id;
 use crate::rules::Rules;
 use merge::By;
+use message::Message;
+use outcome::undone;
 
 /// How many applications are merged side by side in one process: each holds its base in memory.
 const APPS_AT_ONCE: usize = 8;
@@ -56,8 +59,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker over `host`.
+    /// A worker over `host`. Whoever keeps metrics in this process is told what it counts.
     pub fn new(host: Host, options: Options) -> Self {
+        crate::counts::of_worker();
         let (known, squeezed, turns) = Default::default();
         Self { host, options, known, squeezed, turns }
     }
@@ -83,11 +87,11 @@ impl Worker {
     pub async fn handle_until(&self, batch: &[Bytes], deadline: impl Future<Output = ()>) -> Vec<Outcome> {
         // What is nothing of ours is done, whenever the deadline comes.
         let mut outcomes: Vec<Option<Outcome>> = batch.iter().map(|_| Some(Outcome::Done)).collect();
-        let mut apps: BTreeMap<App, Vec<(usize, Envelope)>> = BTreeMap::new();
+        let mut apps: BTreeMap<App, Vec<(usize, Message)>> = BTreeMap::new();
         for (index, body) in batch.iter().enumerate() {
-            if let Some(envelope) = Self::read(body) {
+            if let Some(message) = Message::read(&self.host, body) {
                 outcomes[index] = None;
-                apps.entry(envelope.event.app().clone()).or_default().push((index, envelope));
+                apps.entry(message.app().clone()).or_default().push((index, message));
             }
         }
         let outcomes = Mutex::new(outcomes);
@@ -104,23 +108,7 @@ impl Worker {
             () = handled => {}
         }
         let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
-        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(Outcome::undone)).collect()
-    }
-
-    /// What a message says, or `None` for one that is nothing of ours and needs nothing done.
-    fn read(body: &Bytes) -> Option<Envelope> {
-        match Envelope::decode(body) {
-            Ok(Decoded::Known(envelope)) => return Some(envelope),
-            Ok(Decoded::Unknown { kind }) => {
-                metrics::counter!("autopgo_messages_total", "outcome" => "unknown").increment(1);
-                tracing::debug!(event = kind, "a message of an unknown type was ignored");
-            }
-            Err(error) => {
-                metrics::counter!("autopgo_messages_total", "outcome" => "dropped").increment(1);
-                tracing::warn!(error = error.chain(), size_bytes = body.len(), "a message was dropped");
-            }
-        }
-        None
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Outcome::HandBack(undone()))).collect()
     }
 
     /// The messages of one application, each with a mark of the caller's by which he is told its outcome, as soon as that
@@ -128,48 +116,49 @@ impl Worker {
     async fn handle_app<T: Send>(
         &self,
         app: App,
-        messages: Vec<(T, Envelope)>,
+        messages: Vec<(T, Message)>,
         tell: &mut (dyn FnMut(T, Outcome) + Send),
     ) {
-        let (mut failed, mut why) = (0_usize, None);
-        let mut tell = |mark, result: Result<()>| {
-            if let Err(error) = &result {
-                failed += 1;
-                why.get_or_insert_with(|| error.chain());
-            }
-            tell(mark, Outcome::of(result));
-        };
         let (mut cleared, mut uploads) = (Vec::new(), Vec::new());
-        for (mark, Envelope { timestamp, event, .. }) in messages {
-            match event {
-                Event::Deleted { cleared: true, .. } => cleared.push(mark),
-                Event::Deleted { cleared: false, .. } => tell(mark, self.delete(&app, timestamp).await),
-                Event::Merged { id, .. } => tell(mark, self.settle(&app, &id).await),
-                Event::Uploaded { id, .. } => uploads.push((mark, id)),
-            }
+        for (mark, message) in messages {
+            let result = match &message.envelope.event {
+                Event::Deleted { cleared: true, .. } => {
+                    cleared.push((mark, message));
+                    continue;
+                }
+                Event::Uploaded { id, .. } => {
+                    uploads.push((mark, id.clone(), message));
+                    continue;
+                }
+                Event::Deleted { .. } => self.delete(&app, message.envelope.timestamp).await,
+                Event::Merged { id, .. } => self.settle(&app, id).await,
+            };
+            tell(mark, message.end(result));
         }
         if !cleared.is_empty() {
-            let settled = shared(cleared.len(), self.settle_decided(&app).await);
-            cleared.into_iter().zip(settled).for_each(|(mark, result)| tell(mark, result));
+            let results = shared(cleared.len(), self.settle_decided(&app).await);
+            cleared
+                .into_iter()
+                .zip(results)
+                .for_each(|((mark, message), result)| tell(mark, message.end(result)));
         }
         let mut uploads = uploads.into_iter();
         while !uploads.as_slice().is_empty() {
-            let batch: Vec<(T, Id)> = uploads.by_ref().take(self.host.limits.merge_batch).collect();
-            match self.merge(&app, batch.iter().map(|(_, id)| id.clone()).collect(), By::Message).await {
+            let batch: Vec<(T, Id, Message)> = uploads.by_ref().take(self.host.limits.merge_batch).collect();
+            match self.merge(&app, batch.iter().map(|(_, id, _)| id.clone()).collect(), By::Message).await {
                 Ok(merged) => {
                     let mut failed: BTreeMap<Id, Error> = merged.failed.into_iter().collect();
-                    for (mark, id) in batch {
-                        tell(mark, failed.remove(&id).map_or(Ok(()), Err));
+                    for (mark, id, message) in batch {
+                        tell(mark, message.end(failed.remove(&id).map_or(Ok(()), Err)));
                     }
                 }
                 Err(error) => {
                     let results = shared(batch.len(), Err(error));
-                    batch.into_iter().zip(results).for_each(|((mark, _), result)| tell(mark, result));
+                    for ((mark, _, message), result) in batch.into_iter().zip(results) {
+                        tell(mark, message.end(result));
+                    }
                 }
             }
-        }
-        if let Some(error) = why {
-            tracing::error!(app = %app, messages = failed, error, "messages are handed back");
         }
     }
 }

@@ -19,6 +19,7 @@ mod pipeline {
     mod faults;
     mod ledger;
     mod limits;
+    mod lines;
     mod pull;
     mod sweep;
     mod ticket;
