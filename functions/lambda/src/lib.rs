@@ -1,1 +1,3 @@
 //! The server and the worker as functions of AWS Lambda.
+
+pub mod emf;

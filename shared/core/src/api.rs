@@ -15,6 +15,8 @@ pub const OBJECTS: &str = "/api/objects";
 pub const HEALTH: &str = "/api/health";
 /// `GET`: can it serve?
 pub const READY: &str = "/api/ready";
+/// `GET`: what a process that runs for long has counted, as Prometheus reads it.
+pub const METRICS: &str = "/metrics";
 /// The request header that makes a retry the same upload.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The header of a 404 that is about the path and not about a profile: a wrong base URL must not pass for "no profile yet".

@@ -92,6 +92,8 @@ pub enum Decoded {
     Known(Envelope),
     /// A well-formed envelope of a type that is not ours: to be acknowledged and ignored.
     Unknown {
+        /// Its id, if it has one.
+        id: String,
         /// Its type.
         kind: String,
     },
@@ -123,8 +125,9 @@ impl Envelope {
             serde_json::from_slice(body).map_err(|error| wrong(format!("no JSON: {error}")))?;
         let Value::Object(envelope) = value else { return Err(wrong("no JSON object")) };
         let kind = text(&envelope, "type")?;
+        let id = text(&envelope, "id").map(printable).unwrap_or_default();
         if ![UPLOADED, MERGED, DELETED].contains(&kind) {
-            return Ok(Decoded::Unknown { kind: printable(kind) });
+            return Ok(Decoded::Unknown { id, kind: printable(kind) });
         }
         let timestamp = text(&envelope, "timestamp")?;
         let timestamp = timestamp.parse().map_err(|_| {
@@ -141,7 +144,6 @@ impl Envelope {
                 Event::Deleted { cleared: matches!(field(payload, "cleared"), Some(Value::Bool(true))), app }
             }
         };
-        let id = text(&envelope, "id").map(printable).unwrap_or_default();
         Ok(Decoded::Known(Self { id, timestamp, event }))
     }
 }
@@ -252,8 +254,9 @@ mod tests {
 
     #[test]
     fn an_unknown_type_is_no_error() {
-        let decoded = Envelope::decode(br#"{"type":"profile.renamed","payload":7}"#).expect("well formed");
-        assert_eq!(decoded, Decoded::Unknown { kind: "profile.renamed".to_owned() });
+        let decoded =
+            Envelope::decode(br#"{"id":"e9e2","type":"profile.renamed","payload":7}"#).expect("well formed");
+        assert_eq!(decoded, Decoded::Unknown { id: "e9e2".to_owned(), kind: "profile.renamed".to_owned() });
     }
 
     #[test]

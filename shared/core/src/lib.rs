@@ -26,6 +26,7 @@ pub mod upload;
 pub mod memory;
 
 pub mod base;
+mod counts;
 pub mod erase;
 pub mod host;
 pub mod store;

@@ -18,8 +18,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server over `host`.
+    /// A server over `host`. Whoever keeps metrics in this process is told what it counts.
     pub fn new(host: Host) -> Self {
+        crate::counts::of_server();
         Self { host, compacted: download::Cache::default() }
     }
 

@@ -7,6 +7,7 @@ mod delete;
 mod fold;
 mod gather;
 mod merge;
+mod message;
 mod outcome;
 mod pull;
 mod settle;
@@ -18,7 +19,6 @@ pub use pull::pull;
 pub use sweep::Swept;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -26,11 +26,13 @@ use futures_util::{StreamExt, stream};
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::event::{Decoded, Envelope, Event};
+use crate::event::Event;
 use crate::host::Host;
 use crate::key::Id;
 use crate::rules::Rules;
 use merge::By;
+use message::Message;
+use outcome::undone;
 
 /// How many applications are merged side by side in one process: each holds its base in memory.
 const APPS_AT_ONCE: usize = 8;
@@ -57,8 +59,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker over `host`.
+    /// A worker over `host`. Whoever keeps metrics in this process is told what it counts.
     pub fn new(host: Host, options: Options) -> Self {
+        crate::counts::of_worker();
         let (known, squeezed, turns) = Default::default();
         Self { host, options, known, squeezed, turns }
     }
@@ -71,85 +74,100 @@ impl Worker {
     /// Handles a batch of messages, given by their bodies, and says for each whether it is done or to be handed back.
     /// The messages of one application become one merge; applications go side by side.
     pub async fn handle(&self, batch: &[Bytes]) -> Vec<Outcome> {
-        // What is nothing of ours stays so, and the rest is handled.
-        let mut outcomes: Vec<Outcome> = batch.iter().map(|_| Outcome::Done).collect();
-        let mut apps: BTreeMap<App, Vec<(usize, Envelope)>> = BTreeMap::new();
+        self.handle_until(batch, std::future::pending()).await
+    }
+
+    /// The same, for as long as `deadline` does not resolve: by then what is finished is done, and the rest is dropped
+    /// where it stands and handed back as `Unavailable`. For a host that is stopped, or not waited for any more, at a
+    /// known time; it resolves early enough for the answer to get out.
+    ///
+    /// Nothing is half done by that. A merge is one conditional write: it landed, or it may yet land, and then the
+    /// ledger in it names the uploads, so that whoever is given the messages again finds them merged; or it did not, and
+    /// they are merged then. A deletion, too, is done again from its first step.
+    pub async fn handle_until(&self, batch: &[Bytes], deadline: impl Future<Output = ()>) -> Vec<Outcome> {
+        // What is nothing of ours is done, whenever the deadline comes.
+        let mut outcomes: Vec<Option<Outcome>> = batch.iter().map(|_| Some(Outcome::Done)).collect();
+        let mut apps: BTreeMap<App, Vec<(usize, Message)>> = BTreeMap::new();
         for (index, body) in batch.iter().enumerate() {
-            if let Some(envelope) = Self::read(body) {
-                apps.entry(envelope.event.app().clone()).or_default().push((index, envelope));
+            if let Some(message) = Message::read(&self.host, body) {
+                outcomes[index] = None;
+                apps.entry(message.app().clone()).or_default().push((index, message));
             }
         }
-        let handled = stream::iter(apps).map(|(app, messages)| self.handle_app(app, messages));
-        let mut handled = pin!(handled.buffer_unordered(APPS_IN_HAND));
-        while let Some(results) = handled.next().await {
-            for (index, result) in results {
-                outcomes[index] = Outcome::of(result);
-            }
+        let outcomes = Mutex::new(outcomes);
+        // No code panics while it holds the lock, so what it guards is always whole.
+        let known = &|| outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        let handled = stream::iter(apps).map(|(app, messages)| {
+            let mut tell = move |index: usize, outcome| known()[index] = Some(outcome);
+            async move { self.handle_app(app, messages, &mut tell).await }
+        });
+        let handled = handled.buffer_unordered(APPS_IN_HAND).collect::<()>();
+        tokio::select! {
+            biased;
+            () = deadline => {}
+            () = handled => {}
         }
-        outcomes
+        let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Outcome::HandBack(undone()))).collect()
     }
 
-    /// What a message says, or `None` for one that is nothing of ours and needs nothing done.
-    fn read(body: &Bytes) -> Option<Envelope> {
-        match Envelope::decode(body) {
-            Ok(Decoded::Known(envelope)) => return Some(envelope),
-            Ok(Decoded::Unknown { kind }) => {
-                metrics::counter!("autopgo_messages_total", "outcome" => "unknown").increment(1);
-                tracing::debug!(event = kind, "a message of an unknown type was ignored");
-            }
-            Err(error) => {
-                metrics::counter!("autopgo_messages_total", "outcome" => "dropped").increment(1);
-                tracing::warn!(error = error.chain(), size_bytes = body.len(), "a message was dropped");
-            }
-        }
-        None
-    }
-
-    /// The messages of one application. Deletions come first: what they erase need not be merged.
-    async fn handle_app(&self, app: App, messages: Vec<(usize, Envelope)>) -> Vec<(usize, Result<()>)> {
-        let mut results = Vec::with_capacity(messages.len());
+    /// The messages of one application, each with a mark of the caller's by which he is told its outcome, as soon as that
+    /// is known. Deletions come first: what they erase need not be merged.
+    async fn handle_app<T: Send>(
+        &self,
+        app: App,
+        messages: Vec<(T, Message)>,
+        tell: &mut (dyn FnMut(T, Outcome) + Send),
+    ) {
         let (mut cleared, mut uploads) = (Vec::new(), Vec::new());
-        for (index, Envelope { timestamp, event, .. }) in messages {
-            match event {
-                Event::Deleted { cleared: true, .. } => cleared.push(index),
-                Event::Deleted { cleared: false, .. } => {
-                    results.push((index, self.delete(&app, timestamp).await));
+        for (mark, message) in messages {
+            let result = match &message.envelope.event {
+                Event::Deleted { cleared: true, .. } => {
+                    cleared.push((mark, message));
+                    continue;
                 }
-                Event::Merged { id, .. } => results.push((index, self.settle(&app, &id).await)),
-                Event::Uploaded { id, .. } => uploads.push((index, id)),
-            }
+                Event::Uploaded { id, .. } => {
+                    uploads.push((mark, id.clone(), message));
+                    continue;
+                }
+                Event::Deleted { .. } => self.delete(&app, message.envelope.timestamp).await,
+                Event::Merged { id, .. } => self.settle(&app, id).await,
+            };
+            tell(mark, message.end(result));
         }
         if !cleared.is_empty() {
-            results.extend(shared(cleared, self.settle_decided(&app).await));
+            let results = shared(cleared.len(), self.settle_decided(&app).await);
+            cleared
+                .into_iter()
+                .zip(results)
+                .for_each(|((mark, message), result)| tell(mark, message.end(result)));
         }
-        for chunk in uploads.chunks(self.host.limits.merge_batch) {
-            let indices = chunk.iter().map(|(index, _)| *index);
-            match self.merge(&app, chunk.iter().map(|(_, id)| id.clone()).collect(), By::Message).await {
+        let mut uploads = uploads.into_iter();
+        while !uploads.as_slice().is_empty() {
+            let batch: Vec<(T, Id, Message)> = uploads.by_ref().take(self.host.limits.merge_batch).collect();
+            match self.merge(&app, batch.iter().map(|(_, id, _)| id.clone()).collect(), By::Message).await {
                 Ok(merged) => {
                     let mut failed: BTreeMap<Id, Error> = merged.failed.into_iter().collect();
-                    results.extend(
-                        chunk.iter().map(|(index, id)| (*index, failed.remove(id).map_or(Ok(()), Err))),
-                    );
+                    for (mark, id, message) in batch {
+                        tell(mark, message.end(failed.remove(&id).map_or(Ok(()), Err)));
+                    }
                 }
-                Err(error) => results.extend(shared(indices, Err(error))),
+                Err(error) => {
+                    let results = shared(batch.len(), Err(error));
+                    for ((mark, _, message), result) in batch.into_iter().zip(results) {
+                        tell(mark, message.end(result));
+                    }
+                }
             }
         }
-        let failed = results.iter().filter(|(_, result)| result.is_err()).count();
-        if let Some((_, Err(error))) = results.iter().find(|(_, result)| result.is_err()) {
-            tracing::error!(app = %app, messages = failed, error = error.chain(), "messages are handed back");
-        }
-        results
     }
 }
 
-/// The same result for every one of these messages.
-fn shared(indices: impl IntoIterator<Item = usize>, result: Result<()>) -> Vec<(usize, Result<()>)> {
+/// The same result, so many times.
+fn shared(times: usize, result: Result<()>) -> Vec<Result<()>> {
     let error = result.err().map(Arc::new);
     let again = |error: &Arc<Error>| Error::new(error.kind(), error.what()).because(Arc::clone(error));
-    indices
-        .into_iter()
-        .map(|index| (index, error.as_ref().map_or(Ok(()), |error| Err(again(error)))))
-        .collect()
+    (0..times).map(|_| error.as_ref().map_or(Ok(()), |error| Err(again(error)))).collect()
 }
 
 /// Applications of which something was logged already.

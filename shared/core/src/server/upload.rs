@@ -96,7 +96,7 @@ impl Server {
         };
         if let Some(error) = failed {
             metrics::counter!("autopgo_unpublished_total", "event" => event.name()).increment(1);
-            tracing::warn!(app = %event.app(), event = event.name(), error = error.chain(), "an event was not published; the sweep will find what it stands for");
+            tracing::warn!(app = %event.app(), "event.type" = event.name(), error = error.chain(), "an event was not published; the sweep will find what it stands for");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What becomes of a message.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind};
 
 /// What becomes of a message.
 #[derive(Debug)]
@@ -13,19 +13,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The outcome of a message whose handling ended in `result`.
-    pub(super) fn of(result: Result<()>) -> Self {
-        match result {
-            Ok(()) => Self::Done,
-            Err(error) => {
-                metrics::counter!("autopgo_messages_total", "outcome" => "handed_back").increment(1);
-                Self::HandBack(error)
-            }
-        }
-    }
-
     /// Whether it is to be acknowledged.
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Done)
     }
+}
+
+/// Why a message is handed back that was dropped on the way.
+pub(super) fn undone() -> Error {
+    Error::new(
+        Kind::Unavailable,
+        "the time was up before the message was handled; nothing of it is lost or half done, and it is handled when it is delivered again",
+    )
 }

@@ -12,9 +12,9 @@ use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
+use super::message::Message;
 use super::{APPS_IN_HAND, Outcome, Worker};
 use crate::app::App;
-use crate::event::Envelope;
 use crate::port::bus::Subscription;
 use hand::Hand;
 use pace::{Pace, Trouble};
@@ -107,10 +107,10 @@ async fn work(worker: &Worker, subscription: &dyn Subscription, hand: &Hand, sto
                     Ok(deliveries) => {
                         pace.over(Trouble::Deaf);
                         for delivery in deliveries {
-                            let envelope = Worker::read(&delivery.body);
+                            let message = Message::read(worker.host(), &delivery.body);
                             let number = hand.take(delivery);
-                            match envelope {
-                                Some(envelope) => queues.push(envelope.event.app().clone(), (number, envelope)),
+                            match message {
+                                Some(message) => queues.push(message.app().clone(), (number, message)),
                                 None => ignored.push(hand.settle(subscription, number, &Outcome::Done)),
                             }
                         }
@@ -134,17 +134,13 @@ async fn handle(
     subscription: &dyn Subscription,
     hand: &Hand,
     app: App,
-    messages: Vec<(u64, Envelope)>,
+    messages: Vec<(u64, Message)>,
 ) -> (App, bool) {
-    let (numbers, envelopes): (Vec<u64>, Vec<Envelope>) = messages.into_iter().unzip();
-    let results = worker.handle_app(app.clone(), envelopes.into_iter().enumerate().collect()).await;
-    let settled = results.into_iter().map(|(index, result)| {
-        let number = numbers[index];
-        async move {
-            let outcome = Outcome::of(result);
-            hand.settle(subscription, number, &outcome).await;
-            outcome.is_done()
-        }
+    let mut outcomes = Vec::with_capacity(messages.len());
+    worker.handle_app(app.clone(), messages, &mut |number, outcome| outcomes.push((number, outcome))).await;
+    let settled = outcomes.into_iter().map(|(number, outcome)| async move {
+        hand.settle(subscription, number, &outcome).await;
+        outcome.is_done()
     });
     let through = join_all(settled).await.contains(&true);
     (app, through)
