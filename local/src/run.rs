@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use autopgo_boot::{Config, Ports, Served, Work, rules, server, worker};
+use autopgo_boot::{Config, Ports, Reach, Served, Work, access, rules, server, worker};
 use autopgo_core::clock::System;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::server::Server;
-use autopgo_http::Objects;
+use autopgo_http::access::{Pattern, Scope, Secret};
 use autopgo_http::process::listen;
+use autopgo_http::{Access, Api, Objects};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,7 @@ pub struct Local {
     work: Work,
     ports: Ports,
     objects: Objects,
+    access: Access,
     config: Config,
 }
 
@@ -24,16 +26,18 @@ impl Local {
     /// Opens what `config` names, every part of which must be named (see [`crate::mode::embedded`]).
     ///
     /// # Errors
-    /// `Invalid`, saying what to change, for a bad URL or bad prune rules.
+    /// `Invalid`, saying what to change, for a bad URL, bad tokens or bad prune rules.
     pub async fn open(config: Config) -> Result<Self> {
         let rules = rules(&config)?;
+        // Whoever runs it hands out a listener on loopback.
+        let access = access(&config, Reach::Loopback)?;
         let mut ports = Ports::for_worker(&config).await?;
         // A folder or memory signs nothing, but here is everybody who would have to know the signature.
         let objects = Objects::over(ports.blobs, Arc::new(System));
         ports.blobs = Arc::new(objects.clone());
         let host = ports.host(&config);
         let work = Work::new(&ports, worker(&config, rules, host.clone()), &config)?;
-        Ok(Self { served: server(&ports, host), work, ports, objects, config })
+        Ok(Self { served: server(&ports, host), work, ports, objects, access, config })
     }
 
     /// Asks the store and the bus whether they answer.
@@ -42,6 +46,14 @@ impl Local {
     /// What the first says that does not.
     pub async fn check(&self) -> Result<()> {
         self.ports.check().await
+    }
+
+    /// A token for `part` of this process to upload profiles of `apps` with, if the API wants one.
+    ///
+    /// # Errors
+    /// `Internal` where the system has no randomness.
+    pub fn lend(&mut self, part: &str, apps: Pattern) -> Result<Option<Secret>> {
+        self.access.lend(part, vec![Scope::Upload], vec![apps])
     }
 
     /// The server, for whoever shares the process with it.
@@ -55,8 +67,8 @@ impl Local {
 /// # Errors
 /// If the worker came to a bad end; the server stops with it.
 pub async fn run(local: Local, listener: TcpListener, stop: CancellationToken) -> Result<()> {
-    let Local { served, work, objects, config, .. } = local;
-    let router = autopgo_http::router_with_objects(served.server, served.checks, objects);
+    let Local { served, work, objects, access, config, .. } = local;
+    let router = Api::new(served.server, served.checks, access).objects(objects).router();
     // The worker stops after the server: what came in last is merged before the end if there is time.
     let drained = CancellationToken::new();
     let working = tokio::spawn(work.run(drained.clone()));

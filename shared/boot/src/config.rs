@@ -2,6 +2,7 @@
 //!
 //! It is read through a lookup, so that a command puts its flags in front of the environment and a test needs none.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +29,10 @@ pub const SWEEP_EVERY: &str = "AUTOPGO_SWEEP_EVERY";
 pub const SWEEP_AFTER: &str = "AUTOPGO_SWEEP_AFTER";
 /// From which level on events are logged.
 pub const LOG_LEVEL: &str = "AUTOPGO_LOG_LEVEL";
+/// Which file of tokens.
+pub const TOKENS_FILE: &str = "AUTOPGO_TOKENS_FILE";
+/// The tokens themselves.
+pub const TOKENS: &str = "AUTOPGO_TOKENS";
 /// Where an emulator of Google Cloud Storage is. Not ours: Google's own clients and the Go original know it too.
 pub const STORAGE_EMULATOR_HOST: &str = "STORAGE_EMULATOR_HOST";
 
@@ -41,6 +46,8 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     (SWEEP_EVERY, "1m", "how often the store is swept for uploads that no event told of"),
     (SWEEP_AFTER, "5m", "how old a staged upload is before a sweep takes it"),
     (LOG_LEVEL, "info", "from which level on a function logs: debug, info, warn, error"),
+    (TOKENS_FILE, "", "a file of the tokens that let requests in"),
+    (TOKENS, "", "the same list itself, for hosts without files"),
     (STORAGE_EMULATOR_HOST, "", "an emulator, as HOST:PORT, in the place of every gs:// store"),
 ];
 
@@ -57,6 +64,16 @@ fn environment(name: &str) -> Option<String> {
 /// `AZURE_STORAGE_KEY`, which the adapters ask for by their names. An empty one is not set.
 pub(crate) fn of_a_provider(name: &str) -> Option<String> {
     environment(name)
+}
+
+/// A text that is not to be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(pub String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden")
+    }
 }
 
 /// The server side's configuration.
@@ -78,6 +95,10 @@ pub struct Config {
     pub sweep_after: Duration,
     /// From which level on events are logged, if it says.
     pub log_level: Option<String>,
+    /// A file of the tokens that let requests in.
+    pub tokens_file: Option<PathBuf>,
+    /// The same list itself.
+    pub tokens: Option<Hidden>,
     /// An emulator in the place of every `gs://` store.
     pub storage_emulator_host: Option<String>,
     /// What is taken at the most.
@@ -95,6 +116,8 @@ impl Default for Config {
             sweep_every: Duration::from_secs(60),
             sweep_after: Duration::from_secs(5 * 60),
             log_level: None,
+            tokens_file: None,
+            tokens: None,
             storage_emulator_host: None,
             limits: Limits::default(),
         }
@@ -131,6 +154,8 @@ impl Config {
             sweep_every: set(SWEEP_EVERY).map_or(Ok(default.sweep_every), |text| span(SWEEP_EVERY, &text))?,
             sweep_after: set(SWEEP_AFTER).map_or(Ok(default.sweep_after), |text| span(SWEEP_AFTER, &text))?,
             log_level: set(LOG_LEVEL),
+            tokens_file: set(TOKENS_FILE).map(PathBuf::from),
+            tokens: set(TOKENS).map(Hidden),
             storage_emulator_host: set(STORAGE_EMULATOR_HOST),
             limits: Limits::from_lookup(&set)?,
         })
@@ -181,6 +206,8 @@ mod tests {
             (SWEEP_EVERY, "2s"),
             (SWEEP_AFTER, "1m30s"),
             (LOG_LEVEL, "warn"),
+            (TOKENS_FILE, "tokens.json"),
+            (TOKENS, "[]"),
             (STORAGE_EMULATOR_HOST, "localhost:4443"),
             ("AUTOPGO_MAX_MERGE_BATCH", "7"),
         ];
@@ -198,6 +225,8 @@ mod tests {
                 sweep_every: Duration::from_secs(2),
                 sweep_after: Duration::from_secs(90),
                 log_level: Some("warn".to_owned()),
+                tokens_file: Some(PathBuf::from("tokens.json")),
+                tokens: Some(Hidden("[]".to_owned())),
                 storage_emulator_host: Some("localhost:4443".to_owned()),
                 limits: Limits { merge_batch: 7, ..Limits::default() },
             }

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use autopgo_boot::{Config, Ports, Served, server};
+use autopgo_boot::{Config, Ports, Reach, Served, access, server};
 use autopgo_core::error::Result;
+use autopgo_http::Api;
 use autopgo_lambda::http::Function;
 use autopgo_lambda::process;
 
@@ -17,7 +18,8 @@ async fn main() -> ExitCode {
 
 /// Opens what the first request needs and asks nothing of it: a store that does not answer is the request's to tell.
 async fn open(config: Config) -> Result<Function> {
+    let access = access(&config, Reach::Beyond)?;
     let ports = Ports::for_server(&config).await?;
     let Served { server, checks } = server(&ports, ports.host(&config));
-    Ok(Function::new(autopgo_http::router(server, checks)))
+    Ok(Function::new(Api::new(server, checks, access).router()))
 }

@@ -10,7 +10,7 @@ use autopgo_core::memory::blobs::MemoryBlobs;
 use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
 use autopgo_core::port::blobs::{Blobs, When};
 use autopgo_core::server::Server;
-use autopgo_http::Objects;
+use autopgo_http::{Access, Api, Objects};
 use autopgo_lambda::http::Function;
 use axum::Router;
 use axum::http::HeaderMap;
@@ -137,8 +137,8 @@ async fn what_is_too_large_for_an_answer_is_left_to_the_store() {
     let topic = Arc::new(MemoryBus::new(Arc::new(System), ACK_DEADLINE));
     let ports = Ports { blobs: Arc::clone(&blobs), topic, subscription: None };
     let host = ports.host(&Config { limits, ..Config::default() });
-    let router = autopgo_http::router_with_objects(Server::new(host), Checks::default(), objects);
-    let function = Function::new(router);
+    let api = Api::new(Server::new(host), Checks::default(), Access::open()).objects(objects);
+    let function = Function::new(api.router());
     for (size, status) in [(cap, 200), (cap + 1, 307)] {
         blobs.write("hello-world/default.pgo", vec![7; size].into(), When::Always).await.expect("memory");
         let event = request("GET", "/api/profile/hello-world").to_string();

@@ -97,6 +97,32 @@ async fn an_upload_is_merged_and_downloaded() {
 }
 
 #[tokio::test]
+async fn tokens_of_the_environment_are_asked_for() {
+    // Of `a-token-of-the-tests`.
+    let sha256 = "c7355b9788d3036817b4b9118e71116224521da29885b160eb8451377c47b377";
+    let tokens = json!([{"name": "ci", "scopes": ["download"], "sha256": sha256}]).to_string();
+    let server = Function::start(
+        SERVER,
+        &[
+            ("AUTOPGO_BLOB_STORE_URL", "mem://store"),
+            ("AUTOPGO_EVENT_WRITER_URL", "mem://events"),
+            ("AUTOPGO_TOKENS", &tokens),
+        ],
+    );
+    for (header, method, status) in [
+        (Value::Null, "GET", 401),
+        ("Bearer another".into(), "GET", 401),
+        ("Bearer a-token-of-the-tests".into(), "GET", 404),
+        ("Bearer a-token-of-the-tests".into(), "DELETE", 403),
+    ] {
+        let mut event = request(method, "/api/profile/hello-world");
+        event["headers"]["authorization"] = header;
+        let answer = server.ask(&event).await;
+        assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(status)), "{event}");
+    }
+}
+
+#[tokio::test]
 async fn an_event_for_another_is_an_error_and_the_next_is_answered() {
     let folder = tempfile::tempdir().expect("a folder");
     for (program, event, next) in [

@@ -11,6 +11,7 @@ use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::memory::blobs::MemoryBlobs;
 use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
 use autopgo_core::port::blobs::{Blobs, Entry, Object, Signed, Stat, Version, When};
+use autopgo_http::{Access, Api};
 use autopgo_lambda::{http, worker as fed};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -36,7 +37,8 @@ impl World {
         let rules = rules(config).expect("no rules");
         let worker = fed::Function::new(worker(config, rules, host.clone()), config.sweep_after);
         let Served { server, checks } = server(&ports, host);
-        Self { blobs, server: http::Function::new(autopgo_http::router(server, checks)), worker }
+        let router = Api::new(server, checks, Access::open()).router();
+        Self { blobs, server: http::Function::new(router), worker }
     }
 
     /// Asks the server.
