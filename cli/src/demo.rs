@@ -1,6 +1,5 @@
 //! The demo: the local process gets a few targets and a scraper, and somebody who says how the profile grows.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +26,9 @@ const HOT: f64 = 99.0;
 /// The demo at work. It ends with the process.
 pub(crate) struct Demo(JoinSet<()>);
 
-/// Starts targets, a scraper that uploads to `address`, and the one who tells.
-pub(crate) async fn start(server: Server, address: SocketAddr, stop: &CancellationToken) -> Result<Demo> {
-    let url = format!("http://{address}");
-    let client = Client::new(&url, ClientOptions::default())?;
+/// Starts targets, a scraper that uploads to the API at `url`, and the one who tells.
+pub(crate) async fn start(server: Server, url: &str, stop: &CancellationToken) -> Result<Demo> {
+    let client = Client::new(url, ClientOptions::default())?;
     let app = App::parse(demo::APP)?;
     let targets = demo::targets(stop).await?;
     let targets = targets
