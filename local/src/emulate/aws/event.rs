@@ -72,7 +72,7 @@ pub(super) fn request(parts: &Parts, body: &Bytes, stage: &str, id: &str, now: T
 pub(super) fn scheduled(now: Timestamp) -> Value {
     json!({
         "version": "0",
-        "id": Uuid::new_v4(),
+        "id": Uuid::new_v4().to_string(),
         "detail-type": "Scheduled Event",
         "source": "aws.events",
         "account": ACCOUNT,

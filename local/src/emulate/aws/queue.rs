@@ -23,7 +23,7 @@ fn record(message: &Message) -> Value {
     let body = notification(message).to_string();
     let first = message.first.as_millisecond();
     json!({
-        "messageId": message.id,
+        "messageId": message.id.to_string(),
         "receiptHandle": STANDARD.encode(format!("{} {}", message.id, message.attempt)),
         "md5OfBody": md5(&body),
         "body": body,
@@ -44,7 +44,7 @@ fn record(message: &Message) -> Value {
 fn notification(message: &Message) -> Value {
     json!({
         "Type": "Notification",
-        "MessageId": message.id,
+        "MessageId": message.id.to_string(),
         "TopicArn": format!("arn:aws:sns:{REGION}:{ACCOUNT}:{TOPIC}"),
         "Message": String::from_utf8_lossy(&message.body),
         "Timestamp": message.first.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
@@ -68,8 +68,8 @@ pub(super) fn done(messages: &[Message], answer: &[u8]) -> Result<Vec<bool>> {
     let wrong = |why: String| Error::new(Kind::Internal, format!("the function's answer to a batch {why}"));
     let answer: Value =
         serde_json::from_slice(answer).map_err(|error| wrong("is no JSON".to_owned()).because(error))?;
-    let failures = match &answer {
-        Value::Null => &[][..],
+    let failures: &[Value] = match &answer {
+        Value::Null => &[],
         Value::Object(fields) => match fields.get("batchItemFailures") {
             None | Some(Value::Null) => &[],
             Some(Value::Array(failures)) => failures,

@@ -58,7 +58,7 @@ pub(super) fn timer(tick: Tick) -> Value {
 }
 
 fn system(function: &str) -> Value {
-    json!({ "MethodName": function, "UtcNow": time(Timestamp::now()), "RandGuid": Uuid::new_v4() })
+    json!({ "MethodName": function, "UtcNow": time(Timestamp::now()), "RandGuid": Uuid::new_v4().to_string() })
 }
 
 fn quoted(text: &str) -> String {

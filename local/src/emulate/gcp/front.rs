@@ -82,10 +82,7 @@ mod tests {
     }
 
     fn chunks(pieces: usize) -> Body {
-        Body::from_stream(stream::iter(std::iter::repeat_n(
-            Ok::<_, std::io::Error>(vec![7; 1 << 20]),
-            pieces,
-        )))
+        Body::from_stream(stream::iter((0..pieces).map(|_| Ok::<_, std::io::Error>(vec![7_u8; 1 << 20]))))
     }
 
     #[tokio::test]
