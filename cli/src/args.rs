@@ -5,6 +5,7 @@
 pub(crate) mod api;
 pub(crate) mod files;
 pub(crate) mod serve;
+pub(crate) mod token;
 
 use std::ffi::OsString;
 
@@ -15,6 +16,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use api::{Clean, Delete, Download, List, Upload};
 use files::{Compact, Completions, Inspect, Merge, Prune};
 use serve::{Local, Scrape, Server, Worker};
+use token::Token;
 
 /// Profile-guided optimization for Go, on autopilot: collects CPU profiles of running services, merges them per
 /// application, and serves the result to `go build -pgo`.
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Prune(Prune),
     /// Show what a profile file holds, and whether PGO can use it
     Inspect(Inspect),
+    /// Make a token that lets its holder use a server
+    Token(Token),
     /// Write a completion script for a shell
     Completions(Completions),
 }
@@ -134,8 +138,8 @@ mod tests {
                 let name = format!("{} {}", command.get_name(), arg.get_id());
                 assert!(arg.get_help().is_some(), "{name} is not explained");
                 // Offline commands work on what is named on their command line and nothing else.
-                let offline =
-                    ["merge", "compact", "prune", "inspect", "completions"].contains(&command.get_name());
+                let offline = ["merge", "compact", "prune", "inspect", "token", "completions"]
+                    .contains(&command.get_name());
                 assert!(offline || arg.is_positional() || arg.get_env().is_some(), "{name} has no variable");
             }
         }

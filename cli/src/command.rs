@@ -16,6 +16,7 @@ pub(crate) mod scrape;
 #[cfg(feature = "serve")]
 pub(crate) mod server;
 mod show;
+pub(crate) mod token;
 pub(crate) mod upload;
 #[cfg(feature = "serve")]
 pub(crate) mod worker;

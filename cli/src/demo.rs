@@ -4,13 +4,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use autopgo_client::{Client, Options as ClientOptions};
+use autopgo_client::{Client, Identity, Options as ClientOptions};
 use autopgo_core::api::Form;
 use autopgo_core::app::App;
 use autopgo_core::error::Result;
 use autopgo_core::limits::Limits;
 use autopgo_core::server::{Downloaded, Server};
-use autopgo_local::demo;
+use autopgo_http::access::Pattern;
+use autopgo_local::{Local, demo};
 use autopgo_pprof::{Edges, Profile};
 use autopgo_scraper::source::Fixed;
 use autopgo_scraper::{Options, Target};
@@ -26,10 +27,13 @@ const HOT: f64 = 99.0;
 /// The demo at work. It ends with the process.
 pub(crate) struct Demo(JoinSet<()>);
 
-/// Starts targets, a scraper that uploads to the API at `url`, and the one who tells.
-pub(crate) async fn start(server: Server, url: &str, stop: &CancellationToken) -> Result<Demo> {
-    let client = Client::new(url, ClientOptions::default())?;
+/// Starts targets, a scraper that uploads to `local`, whose API is at `url`, and the one who tells.
+pub(crate) async fn start(local: &mut Local, url: &str, stop: &CancellationToken) -> Result<Demo> {
     let app = App::parse(demo::APP)?;
+    let token = local.lend("demo", Pattern::parse(app.as_str())?)?;
+    let identity = token.as_ref().map_or(Ok(Identity::Open), |token| Identity::bearer(token.reveal()))?;
+    let client = Client::new(url, ClientOptions { identity, ..ClientOptions::default() })?;
+    let server = local.server().clone();
     let targets = demo::targets(stop).await?;
     let targets = targets
         .iter()
@@ -50,9 +54,10 @@ pub(crate) async fn start(server: Server, url: &str, stop: &CancellationToken) -
             tracing::error!(error = error.chain(), "the demo's scraper ended");
         }
     });
+    let with = if token.is_some() { ", with a token of yours in AUTOPGO_API_TOKEN" } else { "" };
     tracing::info!(
         app = %app,
-        "the demo is running: in another terminal, `autopgo list --api-url {url}` and `autopgo download {app} --api-url {url}`"
+        "the demo is running: in another terminal, `autopgo list --api-url {url}` and `autopgo download {app} --api-url {url}`{with}"
     );
     let stopped = stop.clone();
     tasks.spawn(async move {

@@ -52,6 +52,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Compact(args) => command::compact::run(&args),
         Command::Prune(args) => command::prune::run(&args),
         Command::Inspect(args) => command::inspect::run(&args),
+        Command::Token(args) => command::token::run(args),
         Command::Completions(args) => command::completions::run(&args),
     }
 }

@@ -63,6 +63,9 @@ pub(crate) struct Server {
     /// The port for HTTP
     #[arg(long, short = 'p', env = "AUTOPGO_PORT", default_value_t = 8080, value_name = "PORT")]
     pub(crate) port: u16,
+
+    #[command(flatten)]
+    pub(crate) access: Access,
 }
 
 #[derive(Args, Debug)]
@@ -125,7 +128,20 @@ pub(crate) struct Local {
     pub(crate) event_reader_url: Option<String>,
 
     #[command(flatten)]
+    pub(crate) access: Access,
+
+    #[command(flatten)]
     pub(crate) merging: Merging,
+}
+
+/// Who may use the API.
+#[derive(Args, Debug)]
+pub(crate) struct Access {
+    /// The tokens that let requests in: [{"name": "...", "sha256": "...", "scopes": ["download"], "apps": ["team-*"]}],
+    /// comments allowed; `autopgo token` makes such entries. The variable AUTOPGO_TOKENS can hold the list itself. Without
+    /// either, whoever reaches the port may do everything
+    #[arg(long, env = "AUTOPGO_TOKENS_FILE", value_name = "FILE")]
+    pub(crate) tokens_file: Option<PathBuf>,
 }
 
 /// How a worker merges.
@@ -164,6 +180,23 @@ pub(crate) fn limits() -> Result<Limits> {
 #[cfg(feature = "serve")]
 pub(crate) fn storage_emulator_host() -> Option<String> {
     std::env::var(autopgo_boot::config::STORAGE_EMULATOR_HOST).ok().filter(|host| !host.is_empty())
+}
+
+/// The list of tokens itself. There is no flag for it, as a command line can be seen by every user of a machine.
+///
+/// # Errors
+/// `Invalid` for what is not UTF-8: that must not pass for none.
+#[cfg(feature = "serve")]
+pub(crate) fn tokens() -> Result<Option<autopgo_boot::config::Hidden>> {
+    use autopgo_core::error::{Error, Kind};
+    match std::env::var(autopgo_boot::config::TOKENS) {
+        Ok(list) if !list.trim().is_empty() => Ok(Some(autopgo_boot::config::Hidden(list))),
+        Ok(_) | Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => {
+            let what = format!("{} is not UTF-8", autopgo_boot::config::TOKENS);
+            Err(Error::new(Kind::Invalid, what))
+        }
+    }
 }
 
 #[cfg(feature = "serve")]

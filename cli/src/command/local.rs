@@ -10,7 +10,7 @@ use autopgo_local::emulate::Cloud;
 use autopgo_local::{Local, mode};
 use etcetera::BaseStrategy as _;
 
-use crate::args::serve::{self, limits, storage_emulator_host};
+use crate::args::serve::{self, limits, storage_emulator_host, tokens};
 use crate::output::Failure;
 
 pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
@@ -30,13 +30,17 @@ pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
         blob_store_url: args.blob_store_url,
         event_writer_url: args.event_writer_url,
         event_reader_url: args.event_reader_url,
+        tokens_file: args.access.tokens_file,
+        tokens: tokens().map_err(Failure::Usage)?,
         storage_emulator_host: storage_emulator_host(),
         limits: limits().map_err(Failure::Usage)?,
         ..args.merging.into()
     };
     let config = mode::embedded(config, &data).map_err(Failure::Usage)?;
+    let prefix = cloud.as_ref().map(Cloud::prefix).unwrap_or_default();
     super::run(async move {
-        let local = Local::open(config, cloud.as_ref()).await.map_err(Failure::Usage)?;
+        #[cfg_attr(not(feature = "scrape"), expect(unused_mut, reason = "nobody but the demo changes it"))]
+        let mut local = Local::open(config, cloud).await.map_err(Failure::Usage)?;
         local.check().await?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
         let listener = listen::bind(address).await?;
@@ -44,11 +48,11 @@ pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
         if own_store {
             tracing::info!(folder = %data.display(), "profiles are kept in this folder");
         }
-        let url = format!("http://{address}{}", cloud.as_ref().map(Cloud::prefix).unwrap_or_default());
+        let url = format!("http://{address}{prefix}");
         let stop = shutdown::on_signal()?;
         #[cfg(feature = "scrape")]
         if args.demo {
-            let demo = crate::demo::start(local.server().clone(), &url, &stop).await?;
+            let demo = crate::demo::start(&mut local, &url, &stop).await?;
             let ran = autopgo_local::run(local, listener, stop).await;
             demo.end().await;
             return Ok(ran?);

@@ -6,4 +6,5 @@ mod files;
 mod journey;
 mod rig;
 mod scrape;
+mod token;
 mod usage;

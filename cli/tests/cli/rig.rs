@@ -18,6 +18,7 @@ use autopgo_core::port::cpu::Threads;
 use autopgo_core::server::Server;
 use autopgo_core::worker::{Options, Worker, pull};
 use autopgo_http::process::listen;
+use autopgo_http::{Access, Api};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -158,6 +159,11 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn start() -> Self {
+        Self::behind(Access::open())
+    }
+
+    /// One for those whom `access` lets in.
+    pub(crate) fn behind(access: Access) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -172,7 +178,7 @@ impl Rig {
         runtime.spawn(async move { pull(&worker, &*bus, CancellationToken::new()).await });
         let listener = runtime.block_on(listen::bind(([127, 0, 0, 1], 0).into())).expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = autopgo_http::router(Server::new(host), Checks::default());
+        let router = Api::new(Server::new(host), Checks::default(), access).router();
         runtime.spawn(async move {
             listen::run(listener, router, &Limits::default(), std::future::pending(), Duration::ZERO).await;
         });

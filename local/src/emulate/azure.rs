@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use autopgo_azure::Options;
 use autopgo_core::error::Result;
+use autopgo_http::Api;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
@@ -48,8 +49,8 @@ impl Azure {
             at_once = AT_ONCE,
             "playing Azure: the Functions host, Service Bus and the timer; these are its limits, and a body without a length is lost"
         );
-        let Parts { served, worker, config, stop } = parts;
-        let server = autopgo_http::router(served.server, served.checks);
+        let Parts { served, worker, access, config, stop } = parts;
+        let server = Api::new(served.server, served.checks, access).router();
         let options = Options { sweep_after: config.sweep_after, timeout: FUNCTION, stop };
         Self { handler: autopgo_azure::router(server, worker, options) }
     }

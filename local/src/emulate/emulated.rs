@@ -7,7 +7,7 @@ use autopgo_boot::Ports;
 use autopgo_core::clock::Clock;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::bus::Subscription;
-use autopgo_http::Objects;
+use autopgo_http::{Api, Objects};
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +47,8 @@ impl Emulated {
         let (clock, drain) = (Arc::clone(&host.clock), host.limits.drain);
         let (sweep_every, ending) = (parts.config.sweep_every, parts.stop.clone());
         let (server, checks) = (parts.served.server.clone(), parts.served.checks.clone());
-        let around = autopgo_http::router_with_objects(server, checks, objects);
+        // Of all that it serves, only the objects are asked for.
+        let around = Api::new(server, checks, parts.access.clone()).objects(objects).router();
         let platform = platform(cloud, parts)?;
         let router = front::router(Arc::clone(&platform), cloud.prefix(), around);
         Ok((router, Self { platform, subscription, clock, sweep_every, drain, ending }))

@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use autopgo_cloudrun::worker::Options;
 use autopgo_core::error::Result;
+use autopgo_http::Api;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
@@ -49,9 +50,9 @@ impl Gcp {
             at_once = AT_ONCE,
             "playing Google Cloud: Cloud Run, Pub/Sub that pushes, and Cloud Scheduler; these are its limits"
         );
-        let Parts { served, worker, config, stop } = parts;
+        let Parts { served, worker, access, config, stop } = parts;
         let checks = served.checks.clone();
-        let server = autopgo_http::router(served.server, served.checks);
+        let server = Api::new(served.server, served.checks, access).router();
         // Tokens are checked by whoever deploys it with some: here nobody but this process reaches the worker.
         let options =
             Options { tokens: None, sweep_after: config.sweep_after, sweep_timeout: SCHEDULE * 5 / 6, stop };

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use autopgo_boot::{Config, Served};
 use autopgo_core::error::Result;
 use autopgo_core::worker::Worker;
+use autopgo_http::Access;
 use axum::extract::Request;
 use axum::response::Response;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,7 @@ pub(crate) trait Platform: Send + Sync {
 pub(crate) struct Parts {
     pub(crate) served: Served,
     pub(crate) worker: Worker,
+    pub(crate) access: Access,
     pub(crate) config: Config,
     /// Cancelled when the cloud would say that the process is to end.
     pub(crate) stop: CancellationToken,

@@ -2,6 +2,7 @@
 //!
 //! It is read through a lookup, so that a command puts its flags in front of the environment and a test needs none.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +27,10 @@ pub const COMPACT: &str = "AUTOPGO_COMPACT";
 pub const SWEEP_EVERY: &str = "AUTOPGO_SWEEP_EVERY";
 /// How old a staged upload is before a sweep takes it.
 pub const SWEEP_AFTER: &str = "AUTOPGO_SWEEP_AFTER";
+/// Which file of tokens.
+pub const TOKENS_FILE: &str = "AUTOPGO_TOKENS_FILE";
+/// The tokens themselves.
+pub const TOKENS: &str = "AUTOPGO_TOKENS";
 /// Where an emulator of Google Cloud Storage is. Not ours: Google's own clients and the Go original know it too.
 pub const STORAGE_EMULATOR_HOST: &str = "STORAGE_EMULATOR_HOST";
 
@@ -38,6 +43,8 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     (COMPACT, "false", "keep base profiles in compacted form"),
     (SWEEP_EVERY, "1m", "how often the store is swept for uploads that no event told of"),
     (SWEEP_AFTER, "5m", "how old a staged upload is before a sweep takes it"),
+    (TOKENS_FILE, "", "a file of the tokens that let requests in"),
+    (TOKENS, "", "the same list itself, for hosts without files"),
     (STORAGE_EMULATOR_HOST, "", "an emulator, as HOST:PORT, in the place of every gs:// store"),
 ];
 
@@ -45,6 +52,16 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
 /// `AZURE_STORAGE_KEY`, which the adapters ask for by their names. An empty one is not set.
 pub(crate) fn of_a_provider(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A text that is not to be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(pub String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden")
+    }
 }
 
 /// The server side's configuration.
@@ -64,6 +81,10 @@ pub struct Config {
     pub sweep_every: Duration,
     /// How old a staged upload is before a sweep takes it.
     pub sweep_after: Duration,
+    /// A file of the tokens that let requests in.
+    pub tokens_file: Option<PathBuf>,
+    /// The same list itself.
+    pub tokens: Option<Hidden>,
     /// An emulator in the place of every `gs://` store.
     pub storage_emulator_host: Option<String>,
     /// What is taken at the most.
@@ -80,6 +101,8 @@ impl Default for Config {
             compact: false,
             sweep_every: Duration::from_secs(60),
             sweep_after: Duration::from_secs(5 * 60),
+            tokens_file: None,
+            tokens: None,
             storage_emulator_host: None,
             limits: Limits::default(),
         }
@@ -102,6 +125,8 @@ impl Config {
             compact: set(COMPACT).map_or(Ok(default.compact), |text| switch(COMPACT, &text))?,
             sweep_every: set(SWEEP_EVERY).map_or(Ok(default.sweep_every), |text| span(SWEEP_EVERY, &text))?,
             sweep_after: set(SWEEP_AFTER).map_or(Ok(default.sweep_after), |text| span(SWEEP_AFTER, &text))?,
+            tokens_file: set(TOKENS_FILE).map(PathBuf::from),
+            tokens: set(TOKENS).map(Hidden),
             storage_emulator_host: set(STORAGE_EMULATOR_HOST),
             limits: Limits::from_lookup(&set)?,
         })
@@ -151,6 +176,8 @@ mod tests {
             (COMPACT, "true"),
             (SWEEP_EVERY, "2s"),
             (SWEEP_AFTER, "1m30s"),
+            (TOKENS_FILE, "tokens.json"),
+            (TOKENS, "[]"),
             (STORAGE_EMULATOR_HOST, "localhost:4443"),
             ("AUTOPGO_MAX_MERGE_BATCH", "7"),
         ];
@@ -167,6 +194,8 @@ mod tests {
                 compact: true,
                 sweep_every: Duration::from_secs(2),
                 sweep_after: Duration::from_secs(90),
+                tokens_file: Some(PathBuf::from("tokens.json")),
+                tokens: Some(Hidden("[]".to_owned())),
                 storage_emulator_host: Some("localhost:4443".to_owned()),
                 limits: Limits { merge_batch: 7, ..Limits::default() },
             }

@@ -1,11 +1,13 @@
-//! From configuration to a server and a worker: the one place where a URL becomes a port. Every host starts here, and
+//! From configuration to a server, those whom it serves, and a worker: the one place where a URL becomes a port. Every host starts here, and
 //! every provider's feature passes through.
 
+mod access;
 pub mod config;
 mod ports;
 mod server;
 mod worker;
 
+pub use access::{Reach, access};
 pub use config::Config;
 pub use ports::Ports;
 pub use server::{Served, server};

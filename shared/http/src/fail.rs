@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use autopgo_core::api;
 use autopgo_core::error::{Error, Kind};
 use axum::Json;
-use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 /// Seconds after which a store or a bus that did not answer may be asked again.
@@ -96,6 +96,10 @@ impl IntoResponse for Failure {
         let mut response = (self.status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            // Each answer with this status has to say by what one gets in (RFC 9110 15.5.2).
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(Reason(self.message));
         response

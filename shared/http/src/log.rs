@@ -1,6 +1,7 @@
 //! One line a request, a request id on everything, and the net below a handler that panics.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
 
 use autopgo_core::{api, app::App};
 use axum::body::HttpBody;
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::access::Name;
 use crate::fail::{Failure, Reason};
 use crate::tail::{Tail, Watch};
 
@@ -25,6 +27,19 @@ const LONGEST: usize = 200;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+/// The name of the token that a request came with, as an extension of it: known to the gate, wanted by the log, also if
+/// nobody waits for the answer any more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller(Arc<OnceLock<Name>>);
+
+impl Caller {
+    /// Says who it is.
+    pub(crate) fn is(&self, name: &Name) {
+        // A request passes one gate, so it is said once.
+        let _ = self.0.set(name.clone());
+    }
+}
+
 /// Answers through `next`, with an id, and logs how it went once the answer is out.
 pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
@@ -35,6 +50,7 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         // What is no name is in the path; only names are worth searching for.
         params.iter().find_map(|(name, value)| (name == "app").then(|| App::parse(value).ok())?)
     });
+    parts.extensions.insert(line.caller.clone());
     // At the level of errors, so that whatever is logged about a request has its id.
     let span = tracing::error_span!("request", request.id = line.id);
     let answer = next.run(Request::from_parts(parts, body));
@@ -66,6 +82,7 @@ struct Line {
     method: Method,
     path: String,
     app: Option<App>,
+    caller: Caller,
     peer: Option<SocketAddr>,
     start: Instant,
     answer: Option<Answer>,
@@ -88,6 +105,7 @@ impl Line {
             method: method.clone(),
             path,
             app: None,
+            caller: Caller::default(),
             peer: None,
             start: Instant::now(),
             answer: None,
@@ -135,6 +153,7 @@ impl Drop for Line {
                     method = self.method.as_str(),
                     path = self.path,
                     app = self.app.as_ref().map(App::as_str),
+                    token = self.caller.0.get().map(Name::as_str),
                     client.address = self.peer.map(tracing::field::display),
                     status = answer.map(|answer| answer.status.as_u16()),
                     reason = answer.and_then(|answer| answer.reason.as_ref()).map(|reason| &*reason.0),

@@ -6,8 +6,10 @@ use autopgo_core::server::Server;
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 
+use crate::access::Scope::{Delete, Download, Upload};
+use crate::access::{Access, gate};
 use crate::fail::Failure;
 use crate::guard::{Room, admit};
 use crate::log::observe;
@@ -15,39 +17,58 @@ use crate::objects::Objects;
 use crate::route::object::{self, Shelf};
 use crate::route::{delete, download, health, list, name, ticket, upload};
 
-/// The API over `server`, with `checks` behind `/api/health`. Its limits are the server's.
-///
-/// Health and readiness are answered however full the server is. Every error is `{"message", "code"}`, every answer
-/// has an `x-request-id`, every request a line in the log.
-pub fn router(server: Server, checks: Checks) -> Router {
-    assembled(server, checks, None)
+/// The API of a host: what it is made of, and its router.
+pub struct Api {
+    server: Server,
+    checks: Checks,
+    access: Access,
+    objects: Option<Objects>,
 }
 
-/// The same for a process that is its own store: the URLs that `objects` signs lead back here. The server's store must
-/// be `objects`.
-pub fn router_with_objects(server: Server, checks: Checks, objects: Objects) -> Router {
-    assembled(server, checks, Some(objects))
-}
-
-fn assembled(server: Server, checks: Checks, objects: Option<Objects>) -> Router {
-    let limits = server.host().limits.clone();
-    let room = Room::new(limits.requests);
-    let mut api = Router::new()
-        .route(api::PROFILES, get(list::list))
-        .route("/api/profile/", any(name::none))
-        .route("/api/profile/{app}", get(download::download).post(upload::upload).delete(delete::delete))
-        .route("/api/profile/{app}/uploads", post(ticket::ask))
-        .route("/api/profile/{app}/uploads/{id}", post(ticket::complete))
-        .with_state(server);
-    if let Some(objects) = objects {
-        let shelf = Shelf { objects, limits };
-        let route = format!("{}/{{*key}}", api::OBJECTS);
-        api = api.merge(Router::new().route(&route, get(object::get).put(object::put)).with_state(shelf));
+impl Api {
+    /// The API over `server`, with `checks` behind `/api/health`, for those whom `access` lets in. Its limits are the
+    /// server's.
+    pub fn new(server: Server, checks: Checks, access: Access) -> Self {
+        Self { server, checks, access, objects: None }
     }
-    finished(
-        api.layer(from_fn_with_state(room, admit)).merge(health::routes(checks)),
-        "/api/profile, /api/profile/{app}, /api/profile/{app}/uploads, /api/health and /api/ready",
-    )
+
+    /// The same for a process that is its own store: the URLs that `objects` signs lead back here. The server's store
+    /// must be `objects`.
+    #[must_use]
+    pub fn objects(self, objects: Objects) -> Self {
+        Self { objects: Some(objects), ..self }
+    }
+
+    /// Its routes.
+    ///
+    /// Health and readiness are answered however full the server is. Every error is `{"message", "code"}`, every answer
+    /// has an `x-request-id`, every request a line in the log.
+    pub fn router(self) -> Router {
+        let Self { server, checks, access, objects } = self;
+        let limits = server.host().limits.clone();
+        let room = Room::new(limits.requests);
+        let app = |scope, route| gate::app(&access, scope, route);
+        let profile = app(Download, get(download::download))
+            .merge(app(Upload, post(upload::upload)))
+            .merge(app(Delete, delete(delete::delete)));
+        let mut api = Router::new()
+            .route(api::PROFILES, gate::all(&access, Download, get(list::list)))
+            .route("/api/profile/", any(name::none))
+            .route("/api/profile/{app}", profile)
+            .route("/api/profile/{app}/uploads", app(Upload, post(ticket::ask)))
+            .route("/api/profile/{app}/uploads/{id}", app(Upload, post(ticket::complete)))
+            .with_state(server);
+        if let Some(objects) = objects {
+            // No gate: each URL carries its own leave.
+            let shelf = Shelf { objects, limits };
+            let route = format!("{}/{{*key}}", api::OBJECTS);
+            api = api.merge(Router::new().route(&route, get(object::get).put(object::put)).with_state(shelf));
+        }
+        finished(
+            api.layer(from_fn_with_state(room, admit)).merge(health::routes(checks, access)),
+            "/api/profile, /api/profile/{app}, /api/profile/{app}/uploads, /api/health and /api/ready",
+        )
+    }
 }
 
 /// `routes` with what every router of ours has around them: an answer to unknown paths and methods, ids, log lines.

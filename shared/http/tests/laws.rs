@@ -17,8 +17,8 @@ use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
 use autopgo_core::port::blobs::{Blobs, Entry, Object, Signed, Stat, Version, When};
 use autopgo_core::port::cpu::Threads;
 use autopgo_core::server::Server;
-use autopgo_http::Objects;
 use autopgo_http::process::listen;
+use autopgo_http::{Access, Api, Objects};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use tempfile::TempDir;
@@ -68,7 +68,8 @@ impl Local {
         let bus = Arc::new(MemoryBus::new(clock.clone(), ACK_DEADLINE));
         let limits = Limits::default();
         let host = Host::new(blobs, bus, clock, Arc::new(Threads::per_core()), limits.clone());
-        let router = autopgo_http::router_with_objects(Server::new(host), Checks::default(), objects.clone());
+        let router =
+            Api::new(Server::new(host), Checks::default(), Access::open()).objects(objects.clone()).router();
         let listener = listen::bind(([127, 0, 0, 1], 0).into()).await?;
         let address =
             listener.local_addr().map_err(|error| Error::new(Kind::Internal, "listening").because(error))?;

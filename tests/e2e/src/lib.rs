@@ -6,6 +6,7 @@ pub mod azurite;
 #[cfg(feature = "services")]
 pub mod bus;
 pub mod facts;
+pub mod matrix;
 pub mod once;
 pub mod original;
 pub mod paths;

@@ -16,7 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("autopgo-pubsub", &["autopgo-core", "autopgo-aws"]),
     ("autopgo-client", &["autopgo-core"]),
     ("autopgo-http", &["autopgo-core"]),
-    ("autopgo-boot", &["autopgo-core", "autopgo-blob", "autopgo-pubsub"]),
+    ("autopgo-boot", &["autopgo-core", "autopgo-blob", "autopgo-http", "autopgo-pubsub"]),
     ("autopgo-scraper", &["autopgo-core", "autopgo-pprof", "autopgo-client", "autopgo-http"]),
     ("autopgo-lambda", &["autopgo-core", "autopgo-boot", "autopgo-http"]),
     ("autopgo-cloudrun", &["autopgo-core", "autopgo-boot", "autopgo-http"]),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use autopgo_core::error::{Error, Kind, Result};
+use autopgo_http::Api;
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic};
 use serde_json::Value;
@@ -83,8 +84,8 @@ pub(super) async fn invoke(function: &dyn Function, call: Call, event: &Value) -
 
 /// The server's function and the worker's, as their binaries make them.
 pub(super) fn made_of(parts: Parts) -> (Arc<dyn Function>, Arc<dyn Function>) {
-    let Parts { served, worker, config, .. } = parts;
-    let router = autopgo_http::router(served.server, served.checks);
+    let Parts { served, worker, access, config, .. } = parts;
+    let router = Api::new(served.server, served.checks, access).router();
     let server = autopgo_lambda::http::Function::new(router);
     let worker = autopgo_lambda::worker::Function::new(worker, config.sweep_after);
     (Arc::new(server), Arc::new(worker))

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use sha2::Sha256;
 use uuid::Uuid;
 
+use crate::hex;
+
 /// The secret.
 pub(crate) struct Seal([u8; 32]);
 
@@ -39,14 +41,13 @@ impl Seal {
 
     /// The signature of `claim`, in hex.
     pub(crate) fn sign(&self, claim: Claim<'_>) -> String {
-        let code = self.mac(claim).finalize().into_bytes();
-        code.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&self.mac(claim).finalize().into_bytes())
     }
 
     /// Whether `signature` is that of `claim`, and `now` is before its end. The comparison takes as long whatever of it
     /// is right.
     pub(crate) fn check(&self, claim: Claim<'_>, signature: &str, now: Timestamp) -> Result<(), Refused> {
-        let code = bytes(signature).ok_or(Refused::Forged)?;
+        let code: [u8; 32] = hex::decode(signature).ok_or(Refused::Forged)?;
         self.mac(claim).verify_slice(&code).map_err(|_| Refused::Forged)?;
         if now < claim.expires { Ok(()) } else { Err(Refused::Expired) }
     }
@@ -65,13 +66,6 @@ impl Seal {
 #[expect(clippy::expect_used, reason = "an HMAC takes a key of any length")]
 fn keyed(secret: &[u8; 32]) -> Hmac<Sha256> {
     Hmac::new_from_slice(secret).expect("a key of any length")
-}
-
-/// Hex digits as bytes.
-fn bytes(hex: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = hex.chars().map(|digit| u8::try_from(digit.to_digit(16)?).ok()).collect();
-    let digits = digits.filter(|digits| digits.len() == 64)?;
-    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The API over real connections and memory stores, byte by byte where the wire is the point.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "all of this is a test")]
 
+mod access;
 mod bad_profiles;
 mod download;
 mod names;

@@ -15,8 +15,8 @@ use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
 use autopgo_core::port::blobs::{Blobs, When};
 use autopgo_core::port::cpu::Threads;
 use autopgo_core::server::Server;
-use autopgo_http::Objects;
 use autopgo_http::process::listen;
+use autopgo_http::{Access, Api, Objects};
 use axum::Router;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -50,16 +50,27 @@ impl World {
     pub(crate) async fn over(blobs: Arc<dyn Blobs>, limits: Limits) -> Self {
         let server = server(Arc::clone(&blobs), limits.clone());
         let checks = Checks::default().with("blob", Arc::new(BlobCheck(Arc::clone(&blobs))));
-        Self::of(autopgo_http::router(server, checks), blobs, limits, Duration::from_secs(10)).await
+        let router = Api::new(server, checks, Access::open()).router();
+        Self::of(router, blobs, limits, Duration::from_secs(10)).await
     }
 
     /// One that is its own store, over memory.
     pub(crate) async fn with_objects(limits: Limits, clock: Arc<dyn Clock>) -> Self {
+        Self::behind(Access::open(), Checks::default(), limits, clock).await
+    }
+
+    /// The same for those whom `access` lets in.
+    pub(crate) async fn behind(
+        access: Access,
+        checks: Checks,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let objects = Objects::over(Arc::new(MemoryBlobs::new(Arc::clone(&clock))), Arc::clone(&clock));
         let blobs: Arc<dyn Blobs> = Arc::new(objects.clone());
         let bus = Arc::new(MemoryBus::new(Arc::clone(&clock), ACK_DEADLINE));
         let host = Host::new(Arc::clone(&blobs), bus, clock, Arc::new(Threads::per_core()), limits.clone());
-        let router = autopgo_http::router_with_objects(Server::new(host), Checks::default(), objects);
+        let router = Api::new(Server::new(host), checks, access).objects(objects).router();
         Self::of(router, blobs, limits, Duration::from_secs(10)).await
     }
 
