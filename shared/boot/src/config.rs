@@ -27,6 +27,8 @@ pub const COMPACT: &str = "AUTOPGO_COMPACT";
 pub const SWEEP_EVERY: &str = "AUTOPGO_SWEEP_EVERY";
 /// How old a staged upload is before a sweep takes it.
 pub const SWEEP_AFTER: &str = "AUTOPGO_SWEEP_AFTER";
+/// From which level on events are logged.
+pub const LOG_LEVEL: &str = "AUTOPGO_LOG_LEVEL";
 /// Which file of tokens.
 pub const TOKENS_FILE: &str = "AUTOPGO_TOKENS_FILE";
 /// The tokens themselves.
@@ -43,15 +45,25 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     (COMPACT, "false", "keep base profiles in compacted form"),
     (SWEEP_EVERY, "1m", "how often the store is swept for uploads that no event told of"),
     (SWEEP_AFTER, "5m", "how old a staged upload is before a sweep takes it"),
+    (LOG_LEVEL, "info", "from which level on a function logs: debug, info, warn, error"),
     (TOKENS_FILE, "", "a file of the tokens that let requests in"),
     (TOKENS, "", "the same list itself, for hosts without files"),
     (STORAGE_EMULATOR_HOST, "", "an emulator, as HOST:PORT, in the place of every gs:// store"),
 ];
 
+/// The first of these variables of a platform that this process does not have: it was started by somebody else.
+pub fn missing<'a>(names: &[&'a str]) -> Option<&'a str> {
+    names.iter().copied().find(|name| environment(name).is_none())
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// The value of a variable of the process that is no `AUTOPGO_*`: those that a provider's own tools read as well, such as
 /// `AZURE_STORAGE_KEY`, which the adapters ask for by their names. An empty one is not set.
 pub(crate) fn of_a_provider(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    environment(name)
 }
 
 /// A text that is not to be shown.
@@ -81,6 +93,8 @@ pub struct Config {
     pub sweep_every: Duration,
     /// How old a staged upload is before a sweep takes it.
     pub sweep_after: Duration,
+    /// From which level on events are logged, if it says.
+    pub log_level: Option<String>,
     /// A file of the tokens that let requests in.
     pub tokens_file: Option<PathBuf>,
     /// The same list itself.
@@ -101,6 +115,7 @@ impl Default for Config {
             compact: false,
             sweep_every: Duration::from_secs(60),
             sweep_after: Duration::from_secs(5 * 60),
+            log_level: None,
             tokens_file: None,
             tokens: None,
             storage_emulator_host: None,
@@ -110,6 +125,19 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Reads every variable of this process. Where it has none, one of `defaults` counts: a platform's limits are not those
+    /// of a program that runs by itself.
+    ///
+    /// # Errors
+    /// Those of [`Config::from_lookup`].
+    pub fn from_environment(defaults: &[(&str, &str)]) -> Result<Self> {
+        Self::from_lookup(&|name| {
+            let default =
+                || defaults.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            environment(name).filter(|value| !value.trim().is_empty()).or_else(default)
+        })
+    }
+
     /// Reads every variable from `lookup`.
     ///
     /// # Errors
@@ -125,6 +153,7 @@ impl Config {
             compact: set(COMPACT).map_or(Ok(default.compact), |text| switch(COMPACT, &text))?,
             sweep_every: set(SWEEP_EVERY).map_or(Ok(default.sweep_every), |text| span(SWEEP_EVERY, &text))?,
             sweep_after: set(SWEEP_AFTER).map_or(Ok(default.sweep_after), |text| span(SWEEP_AFTER, &text))?,
+            log_level: set(LOG_LEVEL),
             tokens_file: set(TOKENS_FILE).map(PathBuf::from),
             tokens: set(TOKENS).map(Hidden),
             storage_emulator_host: set(STORAGE_EMULATOR_HOST),
@@ -176,6 +205,7 @@ mod tests {
             (COMPACT, "true"),
             (SWEEP_EVERY, "2s"),
             (SWEEP_AFTER, "1m30s"),
+            (LOG_LEVEL, "warn"),
             (TOKENS_FILE, "tokens.json"),
             (TOKENS, "[]"),
             (STORAGE_EMULATOR_HOST, "localhost:4443"),
@@ -194,6 +224,7 @@ mod tests {
                 compact: true,
                 sweep_every: Duration::from_secs(2),
                 sweep_after: Duration::from_secs(90),
+                log_level: Some("warn".to_owned()),
                 tokens_file: Some(PathBuf::from("tokens.json")),
                 tokens: Some(Hidden("[]".to_owned())),
                 storage_emulator_host: Some("localhost:4443".to_owned()),
@@ -201,6 +232,16 @@ mod tests {
             }
         );
         assert!(VARIABLES.iter().all(|(name, ..)| values.iter().any(|(key, _)| key == name)));
+    }
+
+    #[test]
+    fn a_platform_has_defaults_of_its_own() {
+        let config =
+            Config::from_environment(&[("AUTOPGO_DOWNLOAD_CAP_BYTES", "4613734")]).expect("a number");
+        assert_eq!(config.limits.download_bytes, 4_613_734);
+        let error = Config::from_environment(&[(COMPACT, "maybe")]).expect_err("no switch");
+        assert!(error.what().starts_with(COMPACT), "{error}");
+        assert_eq!(missing(&["PATH", "AUTOPGO_IS_NO_VARIABLE"]), Some("AUTOPGO_IS_NO_VARIABLE"));
     }
 
     #[test]

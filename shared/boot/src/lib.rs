@@ -8,6 +8,9 @@ mod server;
 mod worker;
 
 pub use access::{Reach, access};
+/// What a function of Amazon shares with the adapters of its store and its bus.
+#[cfg(feature = "aws")]
+pub use autopgo_aws as aws;
 pub use config::Config;
 pub use ports::Ports;
 pub use server::{Served, server};

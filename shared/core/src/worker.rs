@@ -18,7 +18,6 @@ pub use pull::{Hand, Pace, Trouble, pull};
 pub use sweep::Swept;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -71,22 +70,41 @@ impl Worker {
     /// Handles a batch of messages, given by their bodies, and says for each whether it is done or to be handed back.
     /// The messages of one application become one merge; applications go side by side.
     pub async fn handle(&self, batch: &[Bytes]) -> Vec<Outcome> {
-        // What is nothing of ours stays so, and the rest is handled.
-        let mut outcomes: Vec<Outcome> = batch.iter().map(|_| Outcome::Done).collect();
+        self.handle_until(batch, std::future::pending()).await
+    }
+
+    /// The same, for as long as `deadline` does not resolve: by then what is finished is done, and the rest is dropped
+    /// where it stands and handed back as `Unavailable`. For a host that is stopped, or not waited for any more, at a
+    /// known time; it resolves early enough for the answer to get out.
+    ///
+    /// Nothing is half done by that. A merge is one conditional write: it landed, or it may yet land, and then the
+    /// ledger in it names the uploads, so that whoever is given the messages again finds them merged; or it did not, and
+    /// they are merged then. A deletion, too, is done again from its first step.
+    pub async fn handle_until(&self, batch: &[Bytes], deadline: impl Future<Output = ()>) -> Vec<Outcome> {
+        // What is nothing of ours is done, whenever the deadline comes.
+        let mut outcomes: Vec<Option<Outcome>> = batch.iter().map(|_| Some(Outcome::Done)).collect();
         let mut apps: BTreeMap<App, Vec<(usize, Envelope)>> = BTreeMap::new();
         for (index, body) in batch.iter().enumerate() {
             if let Some(envelope) = Self::read(body) {
+                outcomes[index] = None;
                 apps.entry(envelope.event.app().clone()).or_default().push((index, envelope));
             }
         }
-        let handled = stream::iter(apps).map(|(app, messages)| self.handle_app(app, messages));
-        let mut handled = pin!(handled.buffer_unordered(APPS_IN_HAND));
-        while let Some(results) = handled.next().await {
-            for (index, result) in results {
-                outcomes[index] = Outcome::of(result);
-            }
+        let outcomes = Mutex::new(outcomes);
+        // No code panics while it holds the lock, so what it guards is always whole.
+        let known = &|| outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        let handled = stream::iter(apps).map(|(app, messages)| {
+            let mut tell = move |index: usize, outcome| known()[index] = Some(outcome);
+            async move { self.handle_app(app, messages, &mut tell).await }
+        });
+        let handled = handled.buffer_unordered(APPS_IN_HAND).collect::<()>();
+        tokio::select! {
+            biased;
+            () = deadline => {}
+            () = handled => {}
         }
-        outcomes
+        let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(Outcome::undone)).collect()
     }
 
     /// What a message says, or `None` for one that is nothing of ours and needs nothing done.
@@ -105,51 +123,62 @@ impl Worker {
         None
     }
 
-    /// The messages of one application. Deletions come first: what they erase need not be merged.
-    async fn handle_app(&self, app: App, messages: Vec<(usize, Envelope)>) -> Vec<(usize, Result<()>)> {
-        let mut results = Vec::with_capacity(messages.len());
+    /// The messages of one application, each with a mark of the caller's by which he is told its outcome, as soon as that
+    /// is known. Deletions come first: what they erase need not be merged.
+    async fn handle_app<T: Send>(
+        &self,
+        app: App,
+        messages: Vec<(T, Envelope)>,
+        tell: &mut (dyn FnMut(T, Outcome) + Send),
+    ) {
+        let (mut failed, mut why) = (0_usize, None);
+        let mut tell = |mark, result: Result<()>| {
+            if let Err(error) = &result {
+                failed += 1;
+                why.get_or_insert_with(|| error.chain());
+            }
+            tell(mark, Outcome::of(result));
+        };
         let (mut cleared, mut uploads) = (Vec::new(), Vec::new());
-        for (index, Envelope { timestamp, event, .. }) in messages {
+        for (mark, Envelope { timestamp, event, .. }) in messages {
             match event {
-                Event::Deleted { cleared: true, .. } => cleared.push(index),
-                Event::Deleted { cleared: false, .. } => {
-                    results.push((index, self.delete(&app, timestamp).await));
-                }
-                Event::Merged { id, .. } => results.push((index, self.settle(&app, &id).await)),
-                Event::Uploaded { id, .. } => uploads.push((index, id)),
+                Event::Deleted { cleared: true, .. } => cleared.push(mark),
+                Event::Deleted { cleared: false, .. } => tell(mark, self.delete(&app, timestamp).await),
+                Event::Merged { id, .. } => tell(mark, self.settle(&app, &id).await),
+                Event::Uploaded { id, .. } => uploads.push((mark, id)),
             }
         }
         if !cleared.is_empty() {
-            results.extend(shared(cleared, self.settle_decided(&app).await));
+            let settled = shared(cleared.len(), self.settle_decided(&app).await);
+            cleared.into_iter().zip(settled).for_each(|(mark, result)| tell(mark, result));
         }
-        for chunk in uploads.chunks(self.host.limits.merge_batch) {
-            let indices = chunk.iter().map(|(index, _)| *index);
-            match self.merge(&app, chunk.iter().map(|(_, id)| id.clone()).collect(), By::Message).await {
+        let mut uploads = uploads.into_iter();
+        while !uploads.as_slice().is_empty() {
+            let batch: Vec<(T, Id)> = uploads.by_ref().take(self.host.limits.merge_batch).collect();
+            match self.merge(&app, batch.iter().map(|(_, id)| id.clone()).collect(), By::Message).await {
                 Ok(merged) => {
                     let mut failed: BTreeMap<Id, Error> = merged.failed.into_iter().collect();
-                    results.extend(
-                        chunk.iter().map(|(index, id)| (*index, failed.remove(id).map_or(Ok(()), Err))),
-                    );
+                    for (mark, id) in batch {
+                        tell(mark, failed.remove(&id).map_or(Ok(()), Err));
+                    }
                 }
-                Err(error) => results.extend(shared(indices, Err(error))),
+                Err(error) => {
+                    let results = shared(batch.len(), Err(error));
+                    batch.into_iter().zip(results).for_each(|((mark, _), result)| tell(mark, result));
+                }
             }
         }
-        let failed = results.iter().filter(|(_, result)| result.is_err()).count();
-        if let Some((_, Err(error))) = results.iter().find(|(_, result)| result.is_err()) {
-            tracing::error!(app = %app, messages = failed, error = error.chain(), "messages are handed back");
+        if let Some(error) = why {
+            tracing::error!(app = %app, messages = failed, error, "messages are handed back");
         }
-        results
     }
 }
 
-/// The same result for every one of these messages.
-fn shared(indices: impl IntoIterator<Item = usize>, result: Result<()>) -> Vec<(usize, Result<()>)> {
+/// The same result, so many times.
+fn shared(times: usize, result: Result<()>) -> Vec<Result<()>> {
     let error = result.err().map(Arc::new);
     let again = |error: &Arc<Error>| Error::new(error.kind(), error.what()).because(Arc::clone(error));
-    indices
-        .into_iter()
-        .map(|index| (index, error.as_ref().map_or(Ok(()), |error| Err(again(error)))))
-        .collect()
+    (0..times).map(|_| error.as_ref().map_or(Ok(()), |error| Err(again(error)))).collect()
 }
 
 /// Applications of which something was logged already.

@@ -13,6 +13,7 @@ mod pipeline {
 
     mod adversity;
     mod bus;
+    mod deadline;
     mod delete;
     mod download;
     mod faults;
@@ -55,6 +56,7 @@ fn every_verb_can_be_spawned() {
     spawnable(house.server.list());
     spawnable(house.server.delete(&app));
     spawnable(house.worker.handle(&[]));
+    spawnable(house.worker.handle_until(&[], std::future::ready(())));
     spawnable(house.worker.sweep(Duration::ZERO, &|| false));
     let stop = tokio_util::sync::CancellationToken::new();
     spawnable(autopgo_core::worker::pull(&house.worker, &*house.bus, stop));

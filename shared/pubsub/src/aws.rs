@@ -1,6 +1,5 @@
 //! What the topics of SNS and the queues of SQS share.
 
-pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod fail;
 

@@ -11,6 +11,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use autopgo_aws::body;
 use autopgo_core::address::{Address, Params};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::bus::{Message, Topic};
@@ -21,7 +22,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use sha2::{Digest, Sha256};
 
 use crate::aws::fail::{self, Name};
-use crate::aws::{self, body, client};
+use crate::aws::{self, client};
 
 /// The scheme of these URLs.
 pub const SCHEME: &str = "awssns";

@@ -33,6 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use autopgo_aws::body;
 use autopgo_core::address::{Address, Params};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::bus::{Delivery, Message, Subscription, Topic};
@@ -40,7 +41,7 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use crate::aws::{self, body, client, fail};
+use crate::aws::{self, client, fail};
 use crate::awssns::hash;
 use inbox::Inbox;
 use queue::Queue;

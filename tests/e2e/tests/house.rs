@@ -16,7 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("autopgo-pubsub", &["autopgo-core", "autopgo-aws"]),
     ("autopgo-client", &["autopgo-core"]),
     ("autopgo-http", &["autopgo-core"]),
-    ("autopgo-boot", &["autopgo-core", "autopgo-blob", "autopgo-http", "autopgo-pubsub"]),
+    ("autopgo-boot", &["autopgo-core", "autopgo-aws", "autopgo-blob", "autopgo-http", "autopgo-pubsub"]),
     ("autopgo-scraper", &["autopgo-core", "autopgo-pprof", "autopgo-client", "autopgo-http"]),
     ("autopgo-lambda", &["autopgo-core", "autopgo-boot", "autopgo-http"]),
     ("autopgo-cloudrun", &["autopgo-core", "autopgo-boot", "autopgo-http"]),
@@ -59,6 +59,20 @@ const NEVER: &[(&str, &[&str])] = &[
     ("autopgo-pubsub", &["reqwest", "hyper"]),
     ("autopgo-http", &["reqwest", "aws-sdk-*", "google-cloud-*", "object_store"]),
     (
+        "autopgo-lambda",
+        &[
+            "google-cloud-*",
+            "object_store",
+            "azure_*",
+            "rdkafka",
+            "async-nats",
+            "reqwest",
+            "openssl-sys",
+            "native-tls",
+            "ring",
+        ],
+    ),
+    (
         "autopgo",
         &[
             "aws-sdk-*",
@@ -100,6 +114,7 @@ const NEVER_SAID: &[(&str, &[&str])] = &[
     ("shared/http/src", &["std::env::var"]),
     ("scraper/src", &["std::env::var"]),
     ("local/src", &["std::env"]),
+    ("functions/lambda/src", &["std::env"]),
 ];
 
 /// The environment is read here, in the tables of what can be set, and by nobody else.

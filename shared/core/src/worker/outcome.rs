@@ -1,6 +1,9 @@
 //! What becomes of a message.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+
+/// Why a message is handed back that was dropped on the way.
+pub(super) const UNDONE: &str = "the time was up before the message was handled; nothing of it is lost or half done, and it is handled when it is delivered again";
 
 /// What becomes of a message.
 #[derive(Debug)]
@@ -22,6 +25,11 @@ impl Outcome {
                 Self::HandBack(error)
             }
         }
+    }
+
+    /// The outcome of a message that was not handled to its end before its host's deadline.
+    pub(super) fn undone() -> Self {
+        Self::of(Err(Error::new(Kind::Unavailable, UNDONE)))
     }
 
     /// Whether it is to be acknowledged.

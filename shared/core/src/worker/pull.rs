@@ -118,15 +118,11 @@ async fn handle(
     app: App,
     messages: Vec<(u64, Envelope)>,
 ) -> (App, bool) {
-    let (numbers, envelopes): (Vec<u64>, Vec<Envelope>) = messages.into_iter().unzip();
-    let results = worker.handle_app(app.clone(), envelopes.into_iter().enumerate().collect()).await;
-    let settled = results.into_iter().map(|(index, result)| {
-        let number = numbers[index];
-        async move {
-            let outcome = Outcome::of(result);
-            hand.settle(subscription, number, &outcome).await;
-            outcome.is_done()
-        }
+    let mut outcomes = Vec::with_capacity(messages.len());
+    worker.handle_app(app.clone(), messages, &mut |number, outcome| outcomes.push((number, outcome))).await;
+    let settled = outcomes.into_iter().map(|(number, outcome)| async move {
+        hand.settle(subscription, number, &outcome).await;
+        outcome.is_done()
     });
     let through = join_all(settled).await.contains(&true);
     (app, through)

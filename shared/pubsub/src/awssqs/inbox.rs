@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use autopgo_aws::body;
 use autopgo_core::error::{Kind, Result};
 use autopgo_core::port::bus::Delivery;
 use aws_sdk_sqs::types::Message;
@@ -19,7 +20,6 @@ use tokio::time::{Instant, sleep_until};
 use super::queue::Queue;
 use super::settings::Settings;
 use super::settle::{Change, Settler};
-use crate::aws::body;
 use crate::together::Waits;
 
 /// How many messages a call gives at the most (SQS API reference, `ReceiveMessage`).

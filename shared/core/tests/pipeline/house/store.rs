@@ -33,6 +33,7 @@ pub(crate) struct Scripted {
     memory: MemoryBlobs,
     script: Mutex<Vec<Line>>,
     slow: Mutex<Vec<(Op, String, Duration)>>,
+    slow_answers: Mutex<Vec<(Op, String, Duration)>>,
     calls: Mutex<Vec<Call>>,
     versions: Mutex<BTreeMap<String, Vec<Version>>>,
 }
@@ -66,6 +67,7 @@ impl Scripted {
             signs: AtomicBool::new(true),
             script: Mutex::default(),
             slow: Mutex::default(),
+            slow_answers: Mutex::default(),
             calls: Mutex::default(),
             versions: Mutex::default(),
         }
@@ -92,14 +94,19 @@ impl Scripted {
         self.add(op, part, times, Then::Do(Arc::new(act)));
     }
 
-    /// From now on every read or write with `part` in its key takes this long before it begins.
+    /// From now on every `op` but a listing, with `part` in its key, takes this long before it begins.
     pub(crate) fn slow_down(&self, op: Op, part: &str, by: Duration) {
         lock(&self.slow).push((op, part.to_owned(), by));
     }
 
-    async fn linger(&self, op: Op, key: &str) {
+    /// From now on every write with `part` in its key lands at once, and takes this long to be answered.
+    pub(crate) fn answer_late(&self, part: &str, by: Duration) {
+        lock(&self.slow_answers).push((Op::Write, part.to_owned(), by));
+    }
+
+    async fn linger(&self, slow: &Mutex<Vec<(Op, String, Duration)>>, op: Op, key: &str) {
         let by = {
-            let slow = lock(&self.slow);
+            let slow = lock(slow);
             slow.iter().find(|(slow, part, _)| *slow == op && key.contains(part)).map(|(.., by)| *by)
         };
         if let Some(by) = by {
@@ -126,6 +133,7 @@ impl Scripted {
     pub(crate) fn heal(&self) {
         lock(&self.script).clear();
         lock(&self.slow).clear();
+        lock(&self.slow_answers).clear();
     }
 
     /// How many calls there were of `op` with `part` in their key, since the record was last cleared.
@@ -191,7 +199,7 @@ impl Scripted {
 #[async_trait]
 impl Blobs for Scripted {
     async fn read(&self, key: &str, limit: u64) -> Result<Option<Object>> {
-        self.linger(Op::Read, key).await;
+        self.linger(&self.slow, Op::Read, key).await;
         self.enter(Op::Read, key, 0)?;
         let object = self.memory.read(key, limit).await?;
         if let (Some(object), Some(call)) = (&object, lock(&self.calls).last_mut()) {
@@ -201,19 +209,21 @@ impl Blobs for Scripted {
     }
 
     async fn stat(&self, key: &str) -> Result<Option<Stat>> {
+        self.linger(&self.slow, Op::Stat, key).await;
         self.enter(Op::Stat, key, 0)?;
         let stat = self.memory.stat(key).await?;
         Ok(stat.map(|stat| Stat { version: self.named(key, stat.version), ..stat }))
     }
 
     async fn write(&self, key: &str, bytes: Bytes, when: When) -> Result<Version> {
-        self.linger(Op::Write, key).await;
+        self.linger(&self.slow, Op::Write, key).await;
         let lost = self.enter(Op::Write, key, bytes.len())?;
         let when = match when {
             When::Is(version) => When::Is(self.meant(key, &version)),
             when => when,
         };
         let version = self.memory.write(key, bytes, when).await?;
+        self.linger(&self.slow_answers, Op::Write, key).await;
         match lost {
             Some(kind) => Err(Error::new(kind, "the script says so")),
             None => Ok(self.named(key, version)),
@@ -221,11 +231,13 @@ impl Blobs for Scripted {
     }
 
     async fn copy(&self, from: &str, to: &str) -> Result<bool> {
+        self.linger(&self.slow, Op::Copy, from).await;
         self.enter(Op::Copy, from, 0)?;
         self.memory.copy(from, to).await
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
+        self.linger(&self.slow, Op::Delete, key).await;
         self.enter(Op::Delete, key, 0)?;
         self.memory.delete(key).await
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 /// The attribute of a body in base64.
-pub(crate) const ENCODED: &str = "base64encoded";
+pub const ENCODED: &str = "base64encoded";
 
 /// As lenient as Go's decoder and a little more: without padding, and whatever the bits beyond the last byte are.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -22,7 +22,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The text that stands for `body`, and whether it is encoded.
-pub(crate) fn encode(body: &[u8]) -> (String, bool) {
+pub fn encode(body: &[u8]) -> (String, bool) {
     match std::str::from_utf8(body) {
         Ok(text) if !text.is_empty() && text.chars().all(is_carried) => (text.to_owned(), false),
         _ => (BASE64.encode(body), true),
@@ -35,7 +35,7 @@ fn is_carried(c: char) -> bool {
 }
 
 /// The body of a message that a queue gave with these attributes. With `raw`, nothing is unwrapped.
-pub(crate) fn decode(text: String, attributes: &[&str], raw: bool) -> Bytes {
+pub fn decode(text: String, attributes: &[&str], raw: bool) -> Bytes {
     let has_attributes = !attributes.is_empty();
     let encoded = attributes.contains(&ENCODED);
     // What has attributes of its own is not wrapped: SNS puts them into the wrapping.

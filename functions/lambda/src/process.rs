@@ -1,0 +1,81 @@
+//! A program that the platform starts: what it reads, how it logs, and what it says when it cannot start.
+
+use std::process::ExitCode;
+
+use autopgo_boot::{Config, config};
+use autopgo_core::error::{Error, Result};
+use autopgo_http::process::logging::{self, Format, Level};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime_api_client::{PooledClient, build_request};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{DEFAULTS, diagnostic};
+
+/// What the platform sets (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>), and the runtime
+/// cannot be without.
+const PLATFORM: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+];
+
+/// Makes a function from the environment, once, and answers events by `call` for as long as the platform lets it.
+///
+/// A function that cannot be made is told to the platform, and in the log.
+pub async fn run<F, C, A, T>(open: impl AsyncFnOnce(Config) -> Result<F>, call: C) -> ExitCode
+where
+    F: Clone + Send + 'static,
+    C: Fn(F, LambdaEvent<Value>) -> A + Clone + Send + 'static,
+    A: Future<Output = Result<T, Diagnostic>> + Send + 'static,
+    T: Serialize + Send + 'static,
+{
+    let config = Config::from_environment(DEFAULTS);
+    let logging = log(config.as_ref().ok());
+    if let Some(missing) = config::missing(&PLATFORM) {
+        tracing::error!(
+            "{missing} is not set: this program is for AWS Lambda, or `cargo lambda watch`, to start; `autopgo server` and \
+             `autopgo worker` run by themselves"
+        );
+        return ExitCode::FAILURE;
+    }
+    let opened = async { open(logging.and(config)?).await };
+    let ran = match opened.await {
+        Ok(function) => {
+            lambda_runtime::run_concurrent(service_fn(move |event| call(function.clone(), event))).await
+        }
+        Err(error) => {
+            tracing::error!(error = error.chain(), "the function cannot start");
+            failed(&error).await
+        }
+    };
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "the function has ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs as the configuration says.
+fn log(config: Option<&Config>) -> Result<()> {
+    let level =
+        config.and_then(|config| config.log_level.as_deref()).map_or(Ok(Level::default()), str::parse);
+    logging::init(*level.as_ref().unwrap_or(&Level::default()), Format::Json)?;
+    level.map(drop).map_err(|error: Error| error.during(config::LOG_LEVEL))
+}
+
+/// Tells the platform why there is no function
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-initerror>): whoever calls it is told.
+async fn failed(error: &Error) -> Result<(), lambda_runtime::Error> {
+    let kind = format!("Init.{:?}", error.kind());
+    let request = build_request()
+        .method("POST")
+        .uri("/2018-06-01/runtime/init/error")
+        .header("lambda-runtime-function-error-type", kind)
+        .body(serde_json::to_vec(&diagnostic(error))?.into())?;
+    PooledClient::builder().build().call(request).await?;
+    Err("it could not start".into())
+}
