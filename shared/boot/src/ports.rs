@@ -57,19 +57,24 @@ impl Ports {
         let store = needed(config.blob_store_url.as_deref(), "--blob-store-url", BLOB_STORE_URL)?;
         let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
         let reader = needed(config.event_reader_url.as_deref(), "--event-reader-url", EVENT_READER_URL)?;
+        let blobs = merging_store(store, config).await?;
         let bus = bus();
-        let stores = environment(config);
-        let blobs = open(store, &stores).await?;
-        if probe::is_wanted(store) || stores.leads_elsewhere(store) {
-            probe::honours_conditions(&probe::name(store), &*blobs)
-                .await
-                .map_err(|error| error.during("the blob store"))?;
-        }
         Ok(Self {
             blobs,
             topic: autopgo_pubsub::open::topic(writer, &bus).await?,
             subscription: Some(autopgo_pubsub::open::subscription(reader, &bus).await?),
         })
+    }
+
+    /// Opens what a worker needs whose host brings it the messages: those of [`Ports::for_worker`] without a subscription.
+    ///
+    /// # Errors
+    /// Those of [`Ports::for_worker`].
+    pub async fn for_fed_worker(config: &Config) -> Result<Self> {
+        let store = needed(config.blob_store_url.as_deref(), "--blob-store-url", BLOB_STORE_URL)?;
+        let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
+        let blobs = merging_store(store, config).await?;
+        Ok(Self { blobs, topic: autopgo_pubsub::open::topic(writer, &bus()).await?, subscription: None })
     }
 
     /// Asks each of them whether it answers, so that a start with a wrong URL fails at once and says why. A bus that is
@@ -104,6 +109,18 @@ impl Ports {
             None => checks,
         }
     }
+}
+
+/// The store of a worker. With a cloud's own nothing is asked of it.
+async fn merging_store(store: &str, config: &Config) -> Result<Arc<dyn Blobs>> {
+    let stores = environment(config);
+    let blobs = open(store, &stores).await?;
+    if probe::is_wanted(store) || stores.leads_elsewhere(store) {
+        probe::honours_conditions(&probe::name(store), &*blobs)
+            .await
+            .map_err(|error| error.during("the blob store"))?;
+    }
+    Ok(blobs)
 }
 
 /// What an end of the bus answered, but for an outage, which is logged: that passes.
@@ -164,6 +181,9 @@ mod tests {
         assert_eq!(error.what(), "no URL: set --blob-store-url or AUTOPGO_BLOB_STORE_URL");
         let error = Ports::for_worker(&config("mem://a", "mem://b", None)).await.err().expect("no URL");
         assert_eq!(error.what(), "no URL: set --event-reader-url or AUTOPGO_EVENT_READER_URL");
+        let error = Ports::for_fed_worker(&config("mem://a", "", None)).await.err().expect("no topic");
+        assert!(error.what().contains("no scheme"), "{error}");
+        assert!(Ports::for_fed_worker(&config("mem://a", "mem://b", None)).await.is_ok());
     }
 
     /// A topic that says this when it is asked.
