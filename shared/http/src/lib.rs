@@ -14,5 +14,6 @@ mod router;
 mod tail;
 
 pub use fail::Failure;
+pub use guard::body::{Patience, whole};
 pub use objects::Objects;
 pub use router::{router, router_with_objects};
