@@ -2,5 +2,7 @@
 //! documentation and from nothing else, is cited where it follows it, and is itself tried by its maker's own client.
 
 pub mod gcs;
+pub mod push;
 mod server;
 pub mod servicebus;
+pub mod tokens;
