@@ -20,24 +20,31 @@ use crate::{facts, wait};
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "autopgo", "--message-format", "json"])
-            .args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] })
-            .args(if cfg!(feature = "services") { &["--features", "full"][..] } else { &[] })
-            .current_dir(root())
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo runs");
-        assert!(output.status.success(), "autopgo cannot be built");
-        let messages = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
-        let executable =
-            messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let executable = executable
-            .filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned()))
-            .next_back();
-        PathBuf::from(executable.expect("cargo names the executable"))
+        let features: &[_] = if cfg!(feature = "services") { &["--features", "full"] } else { &[] };
+        built("autopgo", features)
     })
+}
+
+/// The one program of this package, built with these arguments, as a release if this is one.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn built(package: &str, arguments: &[&str]) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--quiet", "--package", package, "--message-format", "json"])
+        .args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] })
+        .args(arguments)
+        .current_dir(root())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{package} cannot be built");
+    let messages = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
+    let executable = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let executable =
+        executable.filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned())).next_back();
+    PathBuf::from(executable.expect("cargo names the executable"))
 }
 
 /// A call of the command, without any `AUTOPGO_*` of whoever runs the tests.

@@ -59,6 +59,10 @@ const NEVER: &[(&str, &[&str])] = &[
     ("autopgo-pubsub", &["reqwest", "hyper"]),
     ("autopgo-http", &["reqwest", "aws-sdk-*", "google-cloud-*", "object_store"]),
     (
+        "autopgo-cloudrun",
+        &["aws-*", "azure_*", "object_store", "rdkafka", "async-nats", "openssl-sys", "native-tls", "ring"],
+    ),
+    (
         "autopgo",
         &[
             "aws-sdk-*",
