@@ -19,7 +19,10 @@ use crate::{facts, wait};
 /// When it cannot be built.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| built(if cfg!(feature = "services") { &["--features", "full"] } else { &[] }))
+    BINARY.get_or_init(|| {
+        let features: &[_] = if cfg!(feature = "services") { &["--features", "full"] } else { &[] };
+        built("autopgo", features)
+    })
 }
 
 /// The same with every cloud in it: its functions, stores and buses. A test takes this one or the other, for they stand in
@@ -30,20 +33,24 @@ pub fn binary() -> &'static Path {
 pub fn with_clouds() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     let clouds = ["--features", if cfg!(feature = "services") { "full" } else { "aws,azure,gcp" }];
-    BINARY.get_or_init(|| built(&clouds))
+    BINARY.get_or_init(|| built("autopgo", &clouds))
 }
 
-fn built(features: &[&str]) -> PathBuf {
+/// The one program of this package, built with these arguments, as a release if this is one.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn built(package: &str, arguments: &[&str]) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "autopgo", "--message-format", "json"])
+        .args(["build", "--quiet", "--package", package, "--message-format", "json"])
         .args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] })
-        .args(features)
+        .args(arguments)
         .current_dir(root())
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "autopgo cannot be built");
+    assert!(output.status.success(), "{package} cannot be built");
     let messages = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
     let executable = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let executable =
