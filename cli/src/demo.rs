@@ -1,6 +1,5 @@
 //! The demo: the local process gets a few targets and a scraper, and somebody who says how the profile grows.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,13 +27,12 @@ const HOT: f64 = 99.0;
 /// The demo at work. It ends with the process.
 pub(crate) struct Demo(JoinSet<()>);
 
-/// Starts targets, a scraper that uploads to `local` at `address`, and the one who tells.
-pub(crate) async fn start(local: &mut Local, address: SocketAddr, stop: &CancellationToken) -> Result<Demo> {
-    let url = format!("http://{address}");
+/// Starts targets, a scraper that uploads to `local`, whose API is at `url`, and the one who tells.
+pub(crate) async fn start(local: &mut Local, url: &str, stop: &CancellationToken) -> Result<Demo> {
     let app = App::parse(demo::APP)?;
     let token = local.lend("demo", Pattern::parse(app.as_str())?)?;
     let identity = token.as_ref().map_or(Ok(Identity::Open), |token| Identity::bearer(token.reveal()))?;
-    let client = Client::new(&url, ClientOptions { identity, ..ClientOptions::default() })?;
+    let client = Client::new(url, ClientOptions { identity, ..ClientOptions::default() })?;
     let server = local.server().clone();
     let targets = demo::targets(stop).await?;
     let targets = targets

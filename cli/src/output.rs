@@ -27,10 +27,6 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// A command that this build does not have.
-    #[cfg_attr(
-        all(feature = "scrape", feature = "serve"),
-        expect(dead_code, reason = "this build has them all")
-    )]
     pub(crate) fn not_built(command: &str, feature: &str) -> Self {
         Self::Usage(Error::new(
             Kind::Invalid,

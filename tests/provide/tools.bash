@@ -57,3 +57,21 @@ cargo-lambda_install() {
         "$cache/cargo-lambda/bin/pip" install --quiet --no-deps "cargo-lambda==$(version cargo-lambda)"
 }
 cargo-lambda_env() { printf 'export AUTOPGO_TEST_CARGO_LAMBDA=%q\n' "$1"; }
+
+# A C compiler and Rust's own library for static programs of Linux. Found is the compiler.
+musl_find() {
+    command -v musl-gcc || return 1
+    [ -d "$(rustc --print sysroot)/lib/rustlib/$(uname -m)-unknown-linux-musl/lib" ]
+}
+musl_install() {
+    if ! command -v musl-gcc >/dev/null; then
+        if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+            say "musl: no musl-gcc, and nobody here who may install it"
+            return 1
+        fi
+        apt-get update -qq && apt-get install -qq -y --no-install-recommends musl-tools || return 1
+    fi
+    # Where the folder of the project says which toolchain it is.
+    (cd "$here" && rustup target add "$(uname -m)-unknown-linux-musl")
+}
+musl_env() { :; }

@@ -102,10 +102,14 @@ pub(crate) struct Local {
     #[arg(hide_possible_values = true, value_parser = BoolishValueParser::new())]
     pub(crate) demo: bool,
 
-    /// Run the handlers of one cloud, triggered as that cloud does it
+    /// Run the functions of one cloud, called with that cloud's own events and within its limits
     #[arg(long, env = "AUTOPGO_EMULATE", default_value = "none", value_name = "CLOUD")]
     #[arg(value_parser = ["none", "aws", "gcp", "azure"])]
     pub(crate) emulate: String,
+
+    /// The stage of AWS's HTTP API: with it, every path begins with /STAGE, as with --emulate aws --stage prod
+    #[arg(long, env = "AUTOPGO_STAGE", value_name = "STAGE")]
+    pub(crate) stage: Option<String>,
 
     /// The port for HTTP, on the loopback interface
     #[arg(long, short = 'p', env = "AUTOPGO_PORT", default_value_t = 8080, value_name = "PORT")]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use autopgo_boot::Config;
 use autopgo_core::error::{Error, Kind};
 use autopgo_http::process::{listen, shutdown};
+use autopgo_local::emulate::Cloud;
 use autopgo_local::{Local, mode};
 use etcetera::BaseStrategy as _;
 
@@ -13,10 +14,7 @@ use crate::args::serve::{self, limits, storage_emulator_host, tokens};
 use crate::output::Failure;
 
 pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
-    if args.emulate != "none" {
-        let what = format!("this build does not emulate {} yet; leave --emulate out", args.emulate);
-        return Err(Failure::Usage(Error::new(Kind::Invalid, what)));
-    }
+    let cloud = cloud(&args.emulate, args.stage)?;
     #[cfg(not(feature = "scrape"))]
     if args.demo {
         return Err(Failure::not_built("local --demo", "scrape"));
@@ -39,9 +37,10 @@ pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
         ..args.merging.into()
     };
     let config = mode::embedded(config, &data).map_err(Failure::Usage)?;
+    let prefix = cloud.as_ref().map(Cloud::prefix).unwrap_or_default();
     super::run(async move {
         #[cfg_attr(not(feature = "scrape"), expect(unused_mut, reason = "nobody but the demo changes it"))]
-        let mut local = Local::open(config).await.map_err(Failure::Usage)?;
+        let mut local = Local::open(config, cloud).await.map_err(Failure::Usage)?;
         local.check().await?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
         let listener = listen::bind(address).await?;
@@ -49,17 +48,47 @@ pub(crate) fn run(args: serve::Local) -> Result<(), Failure> {
         if own_store {
             tracing::info!(folder = %data.display(), "profiles are kept in this folder");
         }
+        let url = format!("http://{address}{prefix}");
         let stop = shutdown::on_signal()?;
         #[cfg(feature = "scrape")]
         if args.demo {
-            let demo = crate::demo::start(&mut local, address, &stop).await?;
+            let demo = crate::demo::start(&mut local, &url, &stop).await?;
             let ran = autopgo_local::run(local, listener, stop).await;
             demo.end().await;
             return Ok(ran?);
         }
-        tracing::info!(url = %format_args!("http://{address}"), "ready: upload with `autopgo upload PROFILE --app NAME`");
+        tracing::info!(url, "ready: upload with `autopgo upload PROFILE --app NAME`");
         Ok::<_, Failure>(autopgo_local::run(local, listener, stop).await?)
     })
+}
+
+/// The cloud that is to be played, if any.
+fn cloud(name: &str, stage: Option<String>) -> Result<Option<Cloud>, Failure> {
+    let usage = |what: String| Failure::Usage(Error::new(Kind::Invalid, what));
+    let cloud = match (name, &stage) {
+        ("aws", _) => Cloud::Aws { stage: stage.map(named).transpose().map_err(usage)? },
+        (_, Some(stage)) => {
+            return Err(usage(format!(
+                "--stage {stage} is for --emulate aws alone: no other cloud has stages"
+            )));
+        }
+        ("azure", None) => Cloud::Azure,
+        ("gcp", None) => Cloud::Gcp,
+        (_, None) => return Ok(None),
+    };
+    if !cloud.is_built() {
+        return Err(Failure::not_built(&format!("local --emulate {name}"), cloud.feature()));
+    }
+    Ok(Some(cloud))
+}
+
+/// A stage as an HTTP API takes one: letters, digits, `-` and `_`, 128 of them at the most.
+fn named(stage: String) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if (1..=128).contains(&stage.len()) && stage.chars().all(good) {
+        return Ok(stage);
+    }
+    Err(format!("the stage {stage:?} is none: it has letters, digits, - and _, at most 128 of them"))
 }
 
 /// Where this user's programs keep their data, by the rule of the system.

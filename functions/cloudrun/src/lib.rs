@@ -1,1 +1,7 @@
-//! The server and the worker as services of Cloud Run.
+#![doc = include_str!("../README.md")]
+
+mod inbox;
+pub mod oidc;
+pub mod push;
+mod schedule;
+pub mod worker;

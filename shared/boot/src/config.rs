@@ -27,12 +27,24 @@ pub const COMPACT: &str = "AUTOPGO_COMPACT";
 pub const SWEEP_EVERY: &str = "AUTOPGO_SWEEP_EVERY";
 /// How old a staged upload is before a sweep takes it.
 pub const SWEEP_AFTER: &str = "AUTOPGO_SWEEP_AFTER";
-/// From which level on events are logged.
-pub const LOG_LEVEL: &str = "AUTOPGO_LOG_LEVEL";
 /// Which file of tokens.
 pub const TOKENS_FILE: &str = "AUTOPGO_TOKENS_FILE";
 /// The tokens themselves.
 pub const TOKENS: &str = "AUTOPGO_TOKENS";
+/// How long a host that calls functions lets one run, where it does not say so itself.
+pub const FUNCTION_TIMEOUT: &str = "AUTOPGO_FUNCTION_TIMEOUT";
+/// Whom the token of a push has to be for.
+pub const PUSH_AUDIENCE: &str = "AUTOPGO_PUSH_AUDIENCE";
+/// Whose token a push has to bear.
+pub const PUSH_EMAIL: &str = "AUTOPGO_PUSH_EMAIL";
+/// Where the keys are that tokens of pushes are signed with.
+pub const PUSH_KEYS_URL: &str = "AUTOPGO_PUSH_KEYS_URL";
+/// From which level on events are logged.
+pub const LOG_LEVEL: &str = "AUTOPGO_LOG_LEVEL";
+/// How events are logged.
+pub const LOG_FORMAT: &str = "AUTOPGO_LOG_FORMAT";
+/// Which port a platform wants a service to listen at. Not ours: Cloud Run and others set it.
+pub const PORT: &str = "PORT";
 /// Where an emulator of Google Cloud Storage is. Not ours: Google's own clients and the Go original know it too.
 pub const STORAGE_EMULATOR_HOST: &str = "STORAGE_EMULATOR_HOST";
 
@@ -45,10 +57,20 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     (COMPACT, "false", "keep base profiles in compacted form"),
     (SWEEP_EVERY, "1m", "how often the store is swept for uploads that no event told of"),
     (SWEEP_AFTER, "5m", "how old a staged upload is before a sweep takes it"),
-    (LOG_LEVEL, "info", "from which level on a function logs: debug, info, warn, error"),
     (TOKENS_FILE, "", "a file of the tokens that let requests in"),
     (TOKENS, "", "the same list itself, for hosts without files"),
     (STORAGE_EMULATOR_HOST, "", "an emulator, as HOST:PORT, in the place of every gs:// store"),
+    (
+        FUNCTION_TIMEOUT,
+        "10m",
+        "how long a function may run; on Cloud Run, how long a schedule waits, by default 3m",
+    ),
+    (PUSH_AUDIENCE, "", "the audiences, with commas between, that the token of a push may be for"),
+    (PUSH_EMAIL, "", "the service accounts, with commas between, whose token a push may bear"),
+    (PUSH_KEYS_URL, "", "where the keys of those tokens are, if not with Google"),
+    (LOG_LEVEL, "info", "from which level on a function logs"),
+    (LOG_FORMAT, "", "how a function logs; as its platform reads it by default"),
+    (PORT, "8080", "the port that a service listens at"),
 ];
 
 /// The first of these variables of a platform that this process does not have: it was started by somebody else.
@@ -93,14 +115,26 @@ pub struct Config {
     pub sweep_every: Duration,
     /// How old a staged upload is before a sweep takes it.
     pub sweep_after: Duration,
-    /// From which level on events are logged, if it says.
-    pub log_level: Option<String>,
     /// A file of the tokens that let requests in.
     pub tokens_file: Option<PathBuf>,
     /// The same list itself.
     pub tokens: Option<Hidden>,
     /// An emulator in the place of every `gs://` store.
     pub storage_emulator_host: Option<String>,
+    /// How long a host that calls functions lets one run.
+    pub function_timeout: Duration,
+    /// Whom the token of a push may be for.
+    pub push_audience: Vec<String>,
+    /// Whose token a push may bear.
+    pub push_email: Vec<String>,
+    /// Where the keys of those tokens are, if not with Google.
+    pub push_keys_url: Option<String>,
+    /// From which level on a function logs.
+    pub log_level: Option<String>,
+    /// How a function logs.
+    pub log_format: Option<String>,
+    /// The port that a service listens at.
+    pub port: u16,
     /// What is taken at the most.
     pub limits: Limits,
 }
@@ -115,10 +149,16 @@ impl Default for Config {
             compact: false,
             sweep_every: Duration::from_secs(60),
             sweep_after: Duration::from_secs(5 * 60),
-            log_level: None,
             tokens_file: None,
             tokens: None,
             storage_emulator_host: None,
+            function_timeout: Duration::from_secs(10 * 60),
+            push_audience: Vec::new(),
+            push_email: Vec::new(),
+            push_keys_url: None,
+            log_level: None,
+            log_format: None,
+            port: 8080,
             limits: Limits::default(),
         }
     }
@@ -153,10 +193,17 @@ impl Config {
             compact: set(COMPACT).map_or(Ok(default.compact), |text| switch(COMPACT, &text))?,
             sweep_every: set(SWEEP_EVERY).map_or(Ok(default.sweep_every), |text| span(SWEEP_EVERY, &text))?,
             sweep_after: set(SWEEP_AFTER).map_or(Ok(default.sweep_after), |text| span(SWEEP_AFTER, &text))?,
-            log_level: set(LOG_LEVEL),
             tokens_file: set(TOKENS_FILE).map(PathBuf::from),
             tokens: set(TOKENS).map(Hidden),
             storage_emulator_host: set(STORAGE_EMULATOR_HOST),
+            function_timeout: set(FUNCTION_TIMEOUT)
+                .map_or(Ok(default.function_timeout), |text| span(FUNCTION_TIMEOUT, &text))?,
+            push_audience: set(PUSH_AUDIENCE).map(|text| several(&text)).unwrap_or_default(),
+            push_email: set(PUSH_EMAIL).map(|text| several(&text)).unwrap_or_default(),
+            push_keys_url: set(PUSH_KEYS_URL),
+            log_level: set(LOG_LEVEL),
+            log_format: set(LOG_FORMAT),
+            port: set(PORT).map_or(Ok(default.port), |text| port(PORT, &text))?,
             limits: Limits::from_lookup(&set)?,
         })
     }
@@ -182,6 +229,16 @@ fn span(name: &str, text: &str) -> Result<Duration> {
     Ok(span)
 }
 
+/// Texts with commas between.
+fn several(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+fn port(name: &str, text: &str) -> Result<u16> {
+    let port = text.trim().parse().ok().filter(|port| *port != 0);
+    port.ok_or_else(|| Error::new(Kind::Invalid, format!("{name}={text:?}: expected a port from 1 to 65535")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,10 +262,16 @@ mod tests {
             (COMPACT, "true"),
             (SWEEP_EVERY, "2s"),
             (SWEEP_AFTER, "1m30s"),
-            (LOG_LEVEL, "warn"),
             (TOKENS_FILE, "tokens.json"),
             (TOKENS, "[]"),
             (STORAGE_EMULATOR_HOST, "localhost:4443"),
+            (FUNCTION_TIMEOUT, "4m"),
+            (PUSH_AUDIENCE, "https://a.run.app, https://b.run.app/sweep,"),
+            (PUSH_EMAIL, "push@acme.iam.gserviceaccount.com"),
+            (PUSH_KEYS_URL, "http://localhost:1/certs"),
+            (LOG_LEVEL, "debug"),
+            (LOG_FORMAT, "json"),
+            (PORT, "9000"),
             ("AUTOPGO_MAX_MERGE_BATCH", "7"),
         ];
         let lookup =
@@ -224,10 +287,16 @@ mod tests {
                 compact: true,
                 sweep_every: Duration::from_secs(2),
                 sweep_after: Duration::from_secs(90),
-                log_level: Some("warn".to_owned()),
                 tokens_file: Some(PathBuf::from("tokens.json")),
                 tokens: Some(Hidden("[]".to_owned())),
                 storage_emulator_host: Some("localhost:4443".to_owned()),
+                function_timeout: Duration::from_secs(240),
+                push_audience: vec!["https://a.run.app".to_owned(), "https://b.run.app/sweep".to_owned()],
+                push_email: vec!["push@acme.iam.gserviceaccount.com".to_owned()],
+                push_keys_url: Some("http://localhost:1/certs".to_owned()),
+                log_level: Some("debug".to_owned()),
+                log_format: Some("json".to_owned()),
+                port: 9000,
                 limits: Limits { merge_batch: 7, ..Limits::default() },
             }
         );
@@ -241,14 +310,26 @@ mod tests {
         assert_eq!(config.limits.download_bytes, 4_613_734);
         let error = Config::from_environment(&[(COMPACT, "maybe")]).expect_err("no switch");
         assert!(error.what().starts_with(COMPACT), "{error}");
+    }
+
+    #[test]
+    fn a_host_has_defaults_of_its_own() {
+        let config = Config::from_environment(&[("AUTOPGO_DRAIN_TIMEOUT", "5s")]).expect("good values");
+        assert_eq!(config.limits.drain, Duration::from_secs(5));
+        let error = Config::from_environment(&[("AUTOPGO_DRAIN_TIMEOUT", "soon")]).expect_err("no duration");
+        assert!(error.what().starts_with("AUTOPGO_DRAIN_TIMEOUT"), "{error}");
         assert_eq!(missing(&["PATH", "AUTOPGO_IS_NO_VARIABLE"]), Some("AUTOPGO_IS_NO_VARIABLE"));
     }
 
     #[test]
     fn a_bad_value_names_its_variable() {
-        for (variable, value) in
-            [(COMPACT, "maybe"), (SWEEP_EVERY, "0"), (SWEEP_AFTER, "5"), ("AUTOPGO_MAX_SAMPLES", "-1")]
-        {
+        for (variable, value) in [
+            (COMPACT, "maybe"),
+            (SWEEP_EVERY, "0"),
+            (SWEEP_AFTER, "5"),
+            (PORT, "http"),
+            ("AUTOPGO_MAX_SAMPLES", "-1"),
+        ] {
             let lookup = |name: &str| (name == variable).then(|| value.to_owned());
             let error = Config::from_lookup(&lookup).expect_err(value);
             assert!(error.kind() == Kind::Invalid && error.what().starts_with(variable), "{error}");

@@ -15,7 +15,7 @@ mod sweep;
 mod turns;
 
 pub use outcome::Outcome;
-pub use pull::pull;
+pub use pull::{Hand, Pace, Trouble, pull};
 pub use sweep::Swept;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -17,5 +17,6 @@ mod tail;
 
 pub use access::Access;
 pub use fail::Failure;
+pub use guard::body::{Patience, whole};
 pub use objects::Objects;
 pub use router::Api;

@@ -24,4 +24,5 @@ pub mod slow;
 pub mod sns;
 #[cfg(feature = "services")]
 pub mod store;
+pub mod suite;
 pub mod wait;

@@ -20,24 +20,42 @@ use crate::{facts, wait};
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "autopgo", "--message-format", "json"])
-            .args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] })
-            .args(if cfg!(feature = "services") { &["--features", "full"][..] } else { &[] })
-            .current_dir(root())
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo runs");
-        assert!(output.status.success(), "autopgo cannot be built");
-        let messages = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
-        let executable =
-            messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let executable = executable
-            .filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned()))
-            .next_back();
-        PathBuf::from(executable.expect("cargo names the executable"))
+        let features: &[_] = if cfg!(feature = "services") { &["--features", "full"] } else { &[] };
+        built("autopgo", features)
     })
+}
+
+/// The same with every cloud in it: its functions, stores and buses. A test takes this one or the other, for they stand in
+/// one place.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn with_clouds() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let clouds = ["--features", if cfg!(feature = "services") { "full" } else { "aws,azure,gcp" }];
+    BINARY.get_or_init(|| built("autopgo", &clouds))
+}
+
+/// The one program of this package, built with these arguments, as a release if this is one.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn built(package: &str, arguments: &[&str]) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--quiet", "--package", package, "--message-format", "json"])
+        .args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] })
+        .args(arguments)
+        .current_dir(root())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{package} cannot be built");
+    let messages = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
+    let executable = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let executable =
+        executable.filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned())).next_back();
+    PathBuf::from(executable.expect("cargo names the executable"))
 }
 
 /// A call of the command, without any `AUTOPGO_*` of whoever runs the tests.
@@ -89,14 +107,21 @@ impl Running {
     ///
     /// # Panics
     /// When it cannot be started, or is not ready in time.
-    pub async fn start(mut command: Command, address: SocketAddr) -> Self {
+    pub async fn start(command: Command, address: SocketAddr) -> Self {
+        Self::start_at(command, format!("http://{address}")).await
+    }
+
+    /// The same, whose API is at this base URL.
+    ///
+    /// # Panics
+    /// When it cannot be started, or is not ready in time.
+    pub async fn start_at(mut command: Command, url: String) -> Self {
         command.env("AUTOPGO_LOG_FORMAT", "json").stderr(Stdio::piped()).stdout(Stdio::null());
         let mut child =
             tokio::process::Command::from(command).kill_on_drop(true).spawn().expect("autopgo starts");
         let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         let log = Log::default();
         let logging = tokio::spawn(collect(lines, log.clone()));
-        let url = format!("http://{address}");
         let mut running = Self { child, log, logging, url };
         let ready = format!("{}/api/ready", running.url);
         wait::until("autopgo is ready", async || {

@@ -58,13 +58,25 @@ impl Bucket {
         Some(Self { client, server, name, url, endpoint })
     }
 
+    /// Where its server is.
+    ///
+    /// # Panics
+    /// When the server's address is no `http://IP:PORT`.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.endpoint.trim_start_matches("http://").parse().expect("http://IP:PORT")
+    }
+
+    /// The same bucket as a store's URL, by another way to its server.
+    pub fn url_by(&self, address: std::net::SocketAddr) -> String {
+        url(self.server, &self.name, &format!("http://{address}"))
+    }
+
     /// The same bucket as a store's URL, behind a line that takes `rate` bytes a second.
     ///
     /// # Panics
     /// When the server's address is no `http://IP:PORT`.
     pub async fn slow_url(&self, rate: u32) -> String {
-        let address = self.endpoint.trim_start_matches("http://").parse().expect("http://IP:PORT");
-        url(self.server, &self.name, &format!("http://{}", slow::line_to(address, rate).await))
+        self.url_by(slow::line_to(self.address(), rate).await)
     }
 
     /// The keys that start with `prefix`; the first thousand.

@@ -73,6 +73,10 @@ const NEVER: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "autopgo-cloudrun",
+        &["aws-*", "azure_*", "object_store", "rdkafka", "async-nats", "openssl-sys", "native-tls", "ring"],
+    ),
+    (
         "autopgo",
         &[
             "aws-sdk-*",

@@ -3,5 +3,7 @@
 
 pub mod gcs;
 pub mod lambda;
+pub mod push;
 mod server;
 pub mod servicebus;
+pub mod tokens;

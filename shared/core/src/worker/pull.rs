@@ -5,8 +5,6 @@ mod hand;
 mod pace;
 mod queues;
 
-use std::time::Duration;
-
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
@@ -16,12 +14,9 @@ use super::message::Message;
 use super::{APPS_IN_HAND, Outcome, Worker};
 use crate::app::App;
 use crate::port::bus::Subscription;
-use hand::Hand;
-use pace::{Pace, Trouble};
+pub use hand::Hand;
+pub use pace::{Pace, Trouble};
 use queues::Queues;
-
-/// How long the end may take once the work in hand is done or given up: handing back, and leaving the bus.
-const LEAVING: Duration = Duration::from_secs(3);
 
 /// Receives, handles and settles until `stop`. As many messages are in hand as a few batches have, and no more is received
 /// while they are: what lies in the bus another worker can take. Those of one application are handled together, one lot
@@ -34,20 +29,7 @@ pub async fn pull(worker: &Worker, subscription: &dyn Subscription, stop: Cancel
     let clock = &*worker.host().clock;
     let hand = Hand::default();
     work(worker, subscription, &hand, stop).await;
-    let leave = async {
-        let undone = hand.hand_back(subscription).await;
-        if undone > 0 {
-            tracing::warn!(messages = undone, "work was left undone and was handed back");
-        }
-        subscription.close().await;
-    };
-    tokio::select! {
-        biased;
-        () = leave => {}
-        () = clock.sleep(LEAVING) => {
-            tracing::warn!("the bus did not answer in the end; what was in hand comes again, or the sweep finds what it told of");
-        }
-    }
+    hand.leave(clock, subscription).await;
 }
 
 /// The work until `stop`, and what of it is finished in time after. The rest stays in `hand`.
@@ -70,7 +52,7 @@ async fn work(worker: &Worker, subscription: &dyn Subscription, hand: &Hand, sto
         {
             works.push(handle(worker, subscription, hand, app, messages));
         }
-        if hand.len() == 0 {
+        if hand.is_empty() {
             keeping = None;
             if stopped && works.is_empty() && ignored.is_empty() {
                 return;

@@ -17,12 +17,12 @@ use crate::fail::Failure;
 const LONGEST: Duration = Duration::from_secs(4 * 60);
 
 /// How long to wait for a body.
-#[derive(Clone, Copy)]
-pub(crate) struct Patience {
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
     /// The longest silence.
-    pub(crate) silence: Duration,
+    pub silence: Duration,
     /// The longest time in all.
-    pub(crate) all: Duration,
+    pub all: Duration,
 }
 
 impl Patience {
@@ -37,7 +37,7 @@ impl Patience {
 ///
 /// # Errors
 /// 408 for a client that stalls or trickles; 400 for one that stops half-way.
-pub(crate) async fn whole(
+pub async fn whole(
     mut body: Body,
     most: u64,
     patience: Patience,

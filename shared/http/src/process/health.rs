@@ -1,13 +1,22 @@
-//! Health and readiness for a process that has no API: the worker, the scraper.
+//! Health and readiness for a process that has no API: the worker, the scraper, and what a platform calls.
 
 use autopgo_core::health::Checks;
+use autopgo_core::limits::Limits;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 
 use crate::access::Access;
+use crate::guard::{Room, admit};
 use crate::route::health::routes;
 use crate::router::finished;
 
 /// `GET /api/health` and `GET /api/ready`, with `checks` behind the first, and nothing else. Everybody is told all.
 pub fn router(checks: Checks) -> Router {
     finished(routes(checks, Access::open()), "/api/health and /api/ready")
+}
+
+/// The same beside `calls`, of which only so many are let in at once as the limits say. `served` names them, for whoever
+/// asks for something else.
+pub fn beside(calls: Router, checks: Checks, limits: &Limits, served: &'static str) -> Router {
+    finished(calls.layer(from_fn_with_state(Room::new(limits.requests), admit)).merge(routes(checks, Access::open())), served)
 }

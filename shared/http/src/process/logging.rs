@@ -1,7 +1,10 @@
 //! Logs: on standard error, as text for people and as JSON lines for machines.
 //!
 //! A JSON line is flat: `timestamp` (RFC 3339, UTC), `level`, `target`, `message`, and the event's own fields, whose
-//! names may have dots. What is logged about a request is inside `span`, which has its `request.id`.
+//! names may have dots. What is logged about a request is inside `span`, which has its `request.id`. Clouds that read a
+//! field of their own have it in front (`logging/google.rs`).
+
+mod google;
 
 use std::fmt;
 use std::io::{self, IsTerminal};
@@ -12,7 +15,7 @@ use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::format::{DefaultFields, Format as Plain, Full, Writer};
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -39,6 +42,8 @@ pub enum Format {
     Text,
     /// A JSON object a line.
     Json,
+    /// The same with the `severity` that Google Cloud reads.
+    Google,
 }
 
 /// Text if standard error is a terminal, JSON otherwise.
@@ -83,17 +88,33 @@ where
         .with_target("autopgo", level)
         .with_target("async_nats", level.min(LevelFilter::WARN))
         .with_default(level.min(LevelFilter::INFO));
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match format {
-        Format::Json => {
-            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
-        }
+        Format::Json => json(writer),
+        Format::Google => json(google::Lines(writer)),
         // The default asks `NO_COLOR`.
-        Format::Text if terminal => lines.with_target(false).with_timer(TimeOfDay).boxed(),
-        Format::Text => lines.with_target(false).with_timer(TimeOfDay).with_ansi(false).boxed(),
+        Format::Text if terminal => text(writer).boxed(),
+        Format::Text => text(writer).with_ansi(false).boxed(),
     };
     Registry::default().with(lines.with_filter(filter))
 }
+
+fn json<W>(writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).json();
+    lines.flatten_event(true).with_current_span(true).with_span_list(false).boxed()
+}
+
+fn text<W>(writer: W) -> Text<W>
+where
+    W: for<'w> MakeWriter<'w> + 'static,
+{
+    tracing_subscriber::fmt::layer().with_writer(writer).with_target(false).with_timer(TimeOfDay)
+}
+
+/// Lines for people.
+type Text<W> = tracing_subscriber::fmt::Layer<Registry, DefaultFields, Plain<Full, TimeOfDay>, W>;
 
 /// The time of day in UTC, to the millisecond: who reads text as it comes knows which day it is.
 struct TimeOfDay;
@@ -120,7 +141,7 @@ impl Level {
 
 impl Format {
     /// What `--log-format` takes.
-    pub const NAMES: [&'static str; 2] = ["text", "json"];
+    pub const NAMES: [&'static str; 3] = ["text", "json", "google"];
 }
 
 impl FromStr for Level {
@@ -144,6 +165,7 @@ impl FromStr for Format {
         match name {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
+            "google" => Ok(Self::Google),
             _ => Err(unknown("format", name, &Self::NAMES)),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::Mutex as AsyncMutex;
@@ -11,9 +12,13 @@ use crate::error::{Kind, Result};
 use crate::port::bus::{Delivery, Subscription};
 use crate::worker::Outcome;
 
-/// Messages that were received and are not settled, each by a number of its own.
+/// How long the end may take once the work in hand is done or given up: handing back, and leaving the bus.
+const LEAVING: Duration = Duration::from_secs(3);
+
+/// Messages that were received and are not settled, each by a number of its own. Hosts whose handlers are not in
+/// [`pull`](super::pull)'s hands, but somebody else's, keep theirs with it too.
 #[derive(Default)]
-pub(super) struct Hand {
+pub struct Hand {
     held: Mutex<Held>,
     /// Held while more time is asked for.
     extending: AsyncMutex<()>,
@@ -42,7 +47,7 @@ enum State {
 
 impl Hand {
     /// Takes a message; its number.
-    pub(super) fn take(&self, delivery: Delivery) -> u64 {
+    pub fn take(&self, delivery: Delivery) -> u64 {
         let mut held = self.held();
         let number = held.next;
         held.next += 1;
@@ -51,12 +56,17 @@ impl Hand {
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.held().messages.len()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Settles a message by its outcome.
-    pub(super) async fn settle(&self, subscription: &dyn Subscription, number: u64, outcome: &Outcome) {
+    pub async fn settle(&self, subscription: &dyn Subscription, number: u64, outcome: &Outcome) {
         // Marked first, so that nobody extends what is gone.
         let Some(delivery) = self.settling(number) else { return };
         told(match outcome {
@@ -70,8 +80,26 @@ impl Hand {
         self.held().messages.remove(&number);
     }
 
+    /// The end: hands back what is still here and leaves the bus, unless that does not answer.
+    pub async fn leave(&self, clock: &dyn Clock, subscription: &dyn Subscription) {
+        let leave = async {
+            let undone = self.hand_back(subscription).await;
+            if undone > 0 {
+                tracing::warn!(messages = undone, "work was left undone and was handed back");
+            }
+            subscription.close().await;
+        };
+        tokio::select! {
+            biased;
+            () = leave => {}
+            () = clock.sleep(LEAVING) => {
+                tracing::warn!("the bus did not answer in the end; what was in hand comes again, or the sweep finds what it told of");
+            }
+        }
+    }
+
     /// Hands back what nobody has begun to settle; how much that was.
-    pub(super) async fn hand_back(&self, subscription: &dyn Subscription) -> usize {
+    async fn hand_back(&self, subscription: &dyn Subscription) -> usize {
         let open: Vec<u64> = self.ours(|state| state != State::Settling).0;
         join_all(open.iter().map(|number| async move {
             let Some(delivery) = self.settling(*number) else { return };
@@ -83,7 +111,7 @@ impl Hand {
 
     /// Asks for more time for what is still open, at every third of the time there is: one request may be lost, and the
     /// next still comes in time. It never ends; it is dropped when nothing is in hand.
-    pub(super) async fn keep(&self, clock: &dyn Clock, subscription: &dyn Subscription) {
+    pub async fn keep(&self, clock: &dyn Clock, subscription: &dyn Subscription) {
         // Asked for each time: whoever runs the bus may change it.
         let Some(hold) = subscription.hold() else { return std::future::pending().await };
         clock.sleep(hold / 3).await;

@@ -9,7 +9,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What is in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub enum Trouble {
     /// The bus gives nothing.
     Deaf,
     /// Of what it gave, nothing got through.
@@ -18,14 +18,14 @@ pub(super) enum Trouble {
 
 /// How often in a row there was which trouble.
 #[derive(Default)]
-pub(super) struct Pace {
+pub struct Pace {
     deaf: u32,
     fruitless: u32,
 }
 
 impl Pace {
     /// How long to wait now that there was this trouble once more.
-    pub(super) fn pause(&mut self, clock: &dyn Clock, trouble: Trouble) -> Duration {
+    pub fn pause(&mut self, clock: &dyn Clock, trouble: Trouble) -> Duration {
         let times = self.times(trouble);
         let pause = FIRST_PAUSE + backoff(clock, *times, FIRST_PAUSE, LONGEST_PAUSE);
         *times = times.saturating_add(1);
@@ -33,7 +33,7 @@ impl Pace {
     }
 
     /// This trouble is over.
-    pub(super) fn over(&mut self, trouble: Trouble) {
+    pub fn over(&mut self, trouble: Trouble) {
         *self.times(trouble) = 0;
     }
 
