@@ -36,7 +36,7 @@ const LATER: u32 = 5;
 const LONGEST_SWEEP: Duration = Duration::from_secs(10 * 60);
 
 /// How the worker is called.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Options {
     /// Whose calls are taken; without it, everybody's.
     pub tokens: Option<Arc<Tokens>>,
