@@ -158,26 +158,37 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let clock: Arc<dyn Clock> = Arc::new(System);
-        let bus = Arc::new(MemoryBus::new(Arc::clone(&clock), ACK_DEADLINE));
-        let blobs = Arc::new(MemoryBlobs::new(Arc::clone(&clock)));
-        let host =
-            Host::new(blobs, Arc::clone(&bus) as _, clock, Arc::new(Threads::new(2)), Limits::default());
-        let worker = Worker::new(host.clone(), Options::default());
-        runtime.spawn(async move { pull(&worker, &*bus, CancellationToken::new()).await });
+        let (router, runtime) = served();
         let listener = runtime.block_on(listen::bind(([127, 0, 0, 1], 0).into())).expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = autopgo_http::router(Server::new(host), Checks::default());
         runtime.spawn(async move {
             listen::run(listener, router, &Limits::default(), std::future::pending(), Duration::ZERO).await;
         });
         Self { url, _runtime: runtime }
     }
+
+    /// The same behind what `guard` puts in front of the API, which gives the URL where that is.
+    #[cfg(any(feature = "aws", feature = "gcp"))]
+    pub(crate) fn behind(guard: impl FnOnce(axum::Router) -> String) -> Self {
+        let (router, runtime) = served();
+        Self { url: guard(router), _runtime: runtime }
+    }
+}
+
+/// The API, and a worker behind it that runs as long as the runtime.
+fn served() -> (axum::Router, tokio::runtime::Runtime) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let clock: Arc<dyn Clock> = Arc::new(System);
+    let bus = Arc::new(MemoryBus::new(Arc::clone(&clock), ACK_DEADLINE));
+    let blobs = Arc::new(MemoryBlobs::new(Arc::clone(&clock)));
+    let host = Host::new(blobs, Arc::clone(&bus) as _, clock, Arc::new(Threads::new(2)), Limits::default());
+    let worker = Worker::new(host.clone(), Options::default());
+    runtime.spawn(async move { pull(&worker, &*bus, CancellationToken::new()).await });
+    (autopgo_http::router(Server::new(host), Checks::default()), runtime)
 }
 
 /// Asks until the answer is yes.
