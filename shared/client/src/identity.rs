@@ -119,10 +119,6 @@ impl Identity {
     }
 
     /// Adds to `headers`, those of `request`, what says who it is from.
-    #[cfg_attr(
-        not(any(feature = "aws", feature = "gcp")),
-        expect(clippy::unused_async, reason = "nobody is asked for a token")
-    )]
     pub(crate) async fn sign(&self, request: &Unsigned<'_>, headers: &mut HeaderMap) -> Result<(), Fault> {
         _ = request;
         match self {
@@ -292,6 +288,16 @@ mod tests {
         let error = Identity::bearer("s3cret").expect("a token").settled(&base, &headers).expect_err("two");
         assert!(error.what().contains("give one of them") && !error.what().contains("s3cret"), "{error}");
         assert!(matches!(Identity::Open.settled(&base, &headers), Ok(Identity::Open)));
+    }
+
+    #[tokio::test]
+    #[cfg(any(feature = "aws", feature = "gcp"))]
+    async fn whoever_gives_out_credentials_is_not_waited_for_for_ever() {
+        let fault =
+            in_time::<()>(Duration::from_millis(1), std::future::pending()).await.expect_err("silent");
+        // Nothing has gone out: that is as safe to try again as with a server that is not there.
+        assert_eq!((fault.error.kind(), fault.again), (Kind::Unavailable, Again::Unreachable));
+        assert!(fault.error.what().contains("was silent for 1ms; --timeout"), "{}", fault.error);
     }
 
     #[test]

@@ -126,7 +126,8 @@ impl Google {
             return Ok(credentials.clone());
         }
         let audience = self.audience.as_deref().unwrap_or_default();
-        let credentials = Builder::new(audience).with_include_email().build().map_err(unbuilt)?;
+        let credentials =
+            Builder::new(audience).with_include_email().build().map_err(|error| unbuilt(&error))?;
         Ok(made.found.insert(credentials).clone())
     }
 }
@@ -139,7 +140,7 @@ impl fmt::Debug for Google {
 }
 
 /// What is wrong with the credentials that were found. The cause may quote the file, so it is not told.
-fn unbuilt(error: Unbuilt) -> Error {
+fn unbuilt(error: &Unbuilt) -> Error {
     let doing = "asking Google for an identity token";
     if error.is_not_supported() {
         return Error::new(
