@@ -75,3 +75,20 @@ musl_install() {
     (cd "$here" && rustup target add "$(uname -m)-unknown-linux-musl")
 }
 musl_env() { :; }
+
+# What AWS's own command line and its client for Python sign by: an opinion on signatures beside ours.
+botocore_find() {
+    local python
+    for python in "${AUTOPGO_TEST_BOTOCORE:-}" "$cache/botocore/bin/python"; do
+        if [ -n "$python" ] && "$python" -c 'import botocore.auth' 2>/dev/null; then
+            printf '%s\n' "$python"
+            return
+        fi
+    done
+    return 1
+}
+botocore_install() {
+    command -v python3 >/dev/null || { say "botocore: there is no python3"; return 1; }
+    python3 -m venv "$cache/botocore" && "$cache/botocore/bin/pip" install --quiet "botocore==$(version botocore)"
+}
+botocore_env() { printf 'export AUTOPGO_TEST_BOTOCORE=%q\n' "$1"; }

@@ -1,6 +1,7 @@
 //! The commands that talk to the API.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use autopgo_client::{Client, Headers, Identity, Options, Patience};
@@ -36,6 +37,12 @@ pub(crate) struct Api {
     #[arg(long, help_heading = SERVER, env = "AUTOPGO_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 
+    /// Who guards the server, and so how it is told who asks: `token`, the server itself, by an API token if there is one;
+    /// `sigv4`, an API Gateway with IAM or a Function URL, by AWS's default credentials; `google`, Cloud Run, by Google's.
+    /// Behind a domain of your own say for what: sigv4:execute-api/REGION, sigv4:lambda/REGION, google:https://SERVICE_URL
+    #[arg(long, help_heading = SERVER, env = "AUTOPGO_AUTH", default_value = "token", value_name = "GUARD")]
+    pub(crate) auth: Auth,
+
     /// A further header for every request, as `Name: value`; may be given more than once, in the variable one a line
     #[arg(long, help_heading = SERVER, env = "AUTOPGO_HEADER", value_name = "HEADER", value_delimiter = '\n')]
     pub(crate) header: Vec<String>,
@@ -43,6 +50,37 @@ pub(crate) struct Api {
     /// The longest silence of the server; a transfer that moves is never cut off
     #[arg(long, help_heading = SERVER, env = "AUTOPGO_TIMEOUT", default_value = "60s", value_name = "DURATION", value_parser = positive)]
     pub(crate) timeout: GoDuration,
+}
+
+/// Who guards the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Auth {
+    /// The server itself, if anybody.
+    Token,
+    /// IAM of AWS; for a service and a region, where the host does not tell.
+    SigV4(Option<String>),
+    /// IAM of Google Cloud; for an audience, where it is not the host.
+    Google(Option<String>),
+}
+
+impl FromStr for Auth {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (guard, what) = match text.split_once(':') {
+            Some((guard, what)) => (guard, Some(what.to_owned())),
+            None => (text, None),
+        };
+        match (guard, what) {
+            ("token", None) => Ok(Self::Token),
+            ("sigv4", scope) => Ok(Self::SigV4(scope)),
+            ("google", audience) => Ok(Self::Google(audience)),
+            _ => Err(Error::new(
+                Kind::Invalid,
+                "there are token, sigv4, sigv4:SERVICE/REGION, google and google:AUDIENCE",
+            )),
+        }
+    }
 }
 
 /// The answer in JSON, for scripts.
@@ -78,17 +116,42 @@ impl Api {
     }
 
     fn identity(&self) -> Result<Identity> {
+        let token = self.token()?;
+        match (&self.auth, token) {
+            (Auth::Token, None) => Ok(Identity::Open),
+            (Auth::Token, Some((from, token))) => {
+                Identity::bearer(&token).map_err(|error| error.during(from))
+            }
+            (Auth::SigV4(_), Some((from, _))) => Err(Error::new(
+                Kind::Invalid,
+                format!(
+                    "--auth sigv4 and an API token ({from}) want the same header, Authorization; give one of them"
+                ),
+            )),
+            (Auth::SigV4(scope), None) => Identity::sigv4(scope.as_deref()),
+            (Auth::Google(audience), None) => Identity::google(audience.as_deref(), None),
+            (Auth::Google(audience), Some((from, token))) => {
+                Identity::bearer(&token).map_err(|error| error.during(from))?;
+                Identity::google(audience.as_deref(), Some(&token))
+            }
+        }
+    }
+
+    /// The API token, if there is one, and where it is from.
+    fn token(&self) -> Result<Option<(String, String)>> {
         if let Some(file) = &self.token_file {
             let token = std::fs::read_to_string(file).map_err(|error| {
                 Error::new(Kind::Invalid, format!("reading the token file {}", file.display())).because(error)
             })?;
-            return Identity::bearer(&token)
-                .map_err(|error| error.during(format_args!("the token file {}", file.display())));
+            return Ok(Some((format!("the token file {}", file.display()), token)));
         }
         match std::env::var(TOKEN) {
-            Ok(token) if !token.is_empty() => Identity::bearer(&token).map_err(|error| error.during(TOKEN)),
-            Ok(_) | Err(std::env::VarError::NotPresent) => Ok(Identity::Open),
-            Err(error) => Err(Error::new(Kind::Invalid, TOKEN).because(error)),
+            Ok(token) if !token.is_empty() => Ok(Some((TOKEN.to_owned(), token))),
+            Ok(_) | Err(std::env::VarError::NotPresent) => Ok(None),
+            // The variable's value is in the error's text.
+            Err(std::env::VarError::NotUnicode(_)) => {
+                Err(Error::new(Kind::Invalid, format!("{TOKEN} has characters that no header can carry")))
+            }
         }
     }
 }

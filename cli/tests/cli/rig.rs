@@ -159,31 +159,42 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn start() -> Self {
-        Self::behind(Access::open())
+        Self::for_whom(Access::open())
     }
 
     /// One for those whom `access` lets in.
-    pub(crate) fn behind(access: Access) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let clock: Arc<dyn Clock> = Arc::new(System);
-        let bus = Arc::new(MemoryBus::new(Arc::clone(&clock), ACK_DEADLINE));
-        let blobs = Arc::new(MemoryBlobs::new(Arc::clone(&clock)));
-        let host =
-            Host::new(blobs, Arc::clone(&bus) as _, clock, Arc::new(Threads::new(2)), Limits::default());
-        let worker = Worker::new(host.clone(), Options::default());
-        runtime.spawn(async move { pull(&worker, &*bus, CancellationToken::new()).await });
+    pub(crate) fn for_whom(access: Access) -> Self {
+        let (router, runtime) = served(access);
         let listener = runtime.block_on(listen::bind(([127, 0, 0, 1], 0).into())).expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = Api::new(Server::new(host), Checks::default(), access).router();
         runtime.spawn(async move {
             listen::run(listener, router, &Limits::default(), std::future::pending(), Duration::ZERO).await;
         });
         Self { url, _runtime: runtime }
     }
+
+    /// The same behind what `guard` puts in front of the API, which gives the URL where that is.
+    #[cfg(any(feature = "aws", feature = "gcp"))]
+    pub(crate) fn behind(guard: impl FnOnce(axum::Router) -> String) -> Self {
+        let (router, runtime) = served(Access::open());
+        Self { url: guard(router), _runtime: runtime }
+    }
+}
+
+/// The API, and a worker behind it that runs as long as the runtime.
+fn served(access: Access) -> (axum::Router, tokio::runtime::Runtime) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let clock: Arc<dyn Clock> = Arc::new(System);
+    let bus = Arc::new(MemoryBus::new(Arc::clone(&clock), ACK_DEADLINE));
+    let blobs = Arc::new(MemoryBlobs::new(Arc::clone(&clock)));
+    let host = Host::new(blobs, Arc::clone(&bus) as _, clock, Arc::new(Threads::new(2)), Limits::default());
+    let worker = Worker::new(host.clone(), Options::default());
+    runtime.spawn(async move { pull(&worker, &*bus, CancellationToken::new()).await });
+    (Api::new(Server::new(host), Checks::default(), access).router(), runtime)
 }
 
 /// Asks until the answer is yes.

@@ -56,7 +56,7 @@ fn what_cannot_work_is_said_at_the_start() {
 }
 
 /// A child that is ended with the test.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -51,7 +51,7 @@ fn a_server_takes_what_was_made_and_refuses_by_name() {
     // The old one is good for as long as it is in the list.
     let (old, new, ci) = (make("scraper-1", "upload"), make("scraper-2", "upload"), make("ci", "download"));
     let list = format!("[{}, {}, {}]", old.1, new.1, ci.1);
-    let rig = Rig::behind(Access::by(Tokens::parse(&list, "list").expect("a list")));
+    let rig = Rig::for_whom(Access::by(Tokens::parse(&list, "list").expect("a list")));
     let upload = profile("hello-app/a-1.pprof").display().to_string();
     let call = |token: &str, args: &[&str]| {
         let path = desk.write("the.token", token.as_bytes());

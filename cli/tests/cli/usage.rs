@@ -65,6 +65,7 @@ fn an_empty_variable_is_none() {
     let names = [
         "AUTOPGO_API_TOKEN",
         "AUTOPGO_APP",
+        "AUTOPGO_AUTH",
         "AUTOPGO_HEADER",
         "AUTOPGO_JSON",
         "AUTOPGO_LARGER_THAN",

@@ -106,8 +106,8 @@ where
     }
 }
 
-/// Whether the cause is that there are no credentials, or that who gives them did not.
-fn credentials(error: &(dyn StdError + 'static)) -> Option<(Kind, &'static str)> {
+/// What it means if the cause is that there are no credentials, or that who gives them did not.
+pub fn credentials(error: &(dyn StdError + 'static)) -> Option<(Kind, &'static str)> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<CredentialsError>() {

@@ -10,29 +10,38 @@ use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
+use crate::identity::Identity;
 use crate::retry::{Again, Fault, retry_after};
+use crate::secrets::Secrets;
 
 /// As much of a foreign text as is worth showing.
 const LONGEST_TEXT: usize = 400;
 
 /// Who answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// The API, as far as we can tell.
-    Api,
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Who<'a> {
+    /// The API, as far as we can tell, which was told this of who asks.
+    Api(&'a Identity),
     /// Another host, to which the API sent us on.
     Elsewhere,
     /// The store that a ticket is for.
     Store,
 }
 
-/// The fault that an answer with an error status is.
-pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8], from: &str, who: Who) -> Fault {
+/// The fault that an answer with an error status is. Of what it says, the `secrets` that it was asked with are not shown.
+pub(crate) fn refused(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    from: &str,
+    who: Who<'_>,
+    secrets: &Secrets,
+) -> Fault {
     let said = serde_json::from_slice::<Failure>(body).ok().filter(|failure| failure.code == status.as_u16());
     let ours = said.is_some() && !headers.contains_key(api::UNKNOWN_PATH);
     let mut text = match said {
-        Some(failure) => printable(&failure.message),
-        None => foreign(status, headers, body, from),
+        Some(failure) => printable(&secrets.hidden(&failure.message)),
+        None => foreign(status, headers, body, from, secrets),
     };
     let kind = kind(status, ours);
     if let Some(hint) = hint(status, ours, who) {
@@ -90,24 +99,24 @@ fn again(status: StatusCode, headers: &HeaderMap) -> Again {
     Again::Unclear(least.unwrap_or(Duration::ZERO))
 }
 
-fn hint(status: StatusCode, ours: bool, who: Who) -> Option<&'static str> {
-    match status.as_u16() {
-        407 => Some("a proxy stands in between and wants credentials: check HTTP_PROXY and HTTPS_PROXY"),
+fn hint(status: StatusCode, ours: bool, who: Who<'_>) -> Option<&'static str> {
+    match (status.as_u16(), who) {
+        (407, _) => Some("a proxy stands in between and wants credentials: check HTTP_PROXY and HTTPS_PROXY"),
         // A ticket is all the credentials that there are.
-        _ if who == Who::Store => None,
-        401 | 403 if who == Who::Elsewhere => Some(
+        (_, Who::Store) => None,
+        (401 | 403, Who::Elsewhere) => Some(
             "the credentials were not sent on to another host: set --api-url to where the redirect leads",
         ),
-        401 => Some("set AUTOPGO_API_TOKEN or --token-file to a token that this server knows"),
-        403 => Some("this needs a token that may do it"),
-        404 | 405 if !ours => Some("check --api-url"),
+        (status @ (401 | 403), Who::Api(identity)) => Some(identity.hint(status, ours)),
+        (404 | 405, _) if !ours => Some("check --api-url"),
         _ => None,
     }
 }
 
 /// An error that is not in the API's form: the status, and the page's title or the text's start.
-fn foreign(status: StatusCode, headers: &HeaderMap, body: &[u8], from: &str) -> String {
+fn foreign(status: StatusCode, headers: &HeaderMap, body: &[u8], from: &str, secrets: &Secrets) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(16 << 10)]);
+    let printable = |text: &str| printable(&secrets.hidden(text));
     let words = match media_type(headers).as_str() {
         "text/html" => title(&text).map(printable),
         "application/json" => serde_json::from_slice::<serde_json::Value>(body)
@@ -164,7 +173,8 @@ mod tests {
         }
         headers.insert(RETRY_AFTER, HeaderValue::from_static("7"));
         let status = StatusCode::from_u16(status).expect("a status");
-        refused(status, &headers, body.as_bytes(), "http://h", Who::Api)
+        let who = Who::Api(&Identity::Open);
+        refused(status, &headers, body.as_bytes(), "http://h", who, &Secrets::of(&HeaderMap::new()))
     }
 
     #[test]

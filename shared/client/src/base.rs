@@ -38,6 +38,11 @@ impl Base {
         Ok(Self(url))
     }
 
+    /// The base itself.
+    pub(crate) fn url(&self) -> &Url {
+        &self.0
+    }
+
     /// The URL of `path` (which starts with a slash) below the base.
     pub(crate) fn join(&self, path: &str, query: Option<&str>) -> Url {
         let mut url = self.0.clone();

@@ -24,7 +24,9 @@ use crate::base::shown;
 use crate::body::{Body, To};
 use crate::client::Client;
 use crate::content::{Content, Unread};
+use crate::identity::Unsigned;
 use crate::retry::{Again, Fault};
+use crate::secrets::Secrets;
 
 /// Told how far a transfer is. Each retry starts again at 0.
 pub type Progress = Arc<dyn Fn(Moved) + Send + Sync>;
@@ -60,6 +62,13 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
+/// An answer that has begun.
+struct Sent {
+    response: Response,
+    /// What it was asked with.
+    secrets: Secrets,
+}
+
 /// An error's text is shorter than this, or not of interest.
 const ERROR_BYTES: u64 = 64 << 10;
 const REDIRECTS: usize = 5;
@@ -78,7 +87,7 @@ impl Client {
         to: &mut To<'_, '_>,
         received: Option<&Progress>,
     ) -> Result<Answer, Fault> {
-        let (response, left) = self.follow(call).await?;
+        let (Sent { response, secrets }, left) = self.follow(call).await?;
         let status = response.status();
         if status.is_success() {
             return self.read(response, limit, to, received).await;
@@ -93,27 +102,30 @@ impl Client {
         let who = match (call.store, left) {
             (true, _) => Who::Store,
             (false, true) => Who::Elsewhere,
-            (false, false) => Who::Api,
+            (false, false) => Who::Api(&self.identity),
         };
-        Err(answer::refused(status, &headers, &body, &from, who))
+        if let (Who::Api(identity), 401 | 403) = (who, status.as_u16()) {
+            identity.refused();
+        }
+        Err(answer::refused(status, &headers, &body, &from, who, &secrets))
     }
 
-    /// Makes `call` once and gives the answer, whatever its status.
-    pub(crate) async fn ask(&self, call: &Call, limit: u64) -> Result<Answer, Fault> {
-        let (response, _) = self.follow(call).await?;
-        self.read(response, limit, &mut To::Memory, None).await
+    /// Makes `call` once and gives the answer, whatever its status, and what of it is not to be shown.
+    pub(crate) async fn ask(&self, call: &Call, limit: u64) -> Result<(Answer, Secrets), Fault> {
+        let (Sent { response, secrets }, _) = self.follow(call).await?;
+        Ok((self.read(response, limit, &mut To::Memory, None).await?, secrets))
     }
 
     /// Sends, and follows redirects of a GET. The second value says whether that led to another origin.
-    async fn follow(&self, call: &Call) -> Result<(Response, bool), Fault> {
+    async fn follow(&self, call: &Call) -> Result<(Sent, bool), Fault> {
         let mut url = call.url.clone();
         let mut left = false;
         for _ in 0..=REDIRECTS {
-            let response = self.send(call, url.clone(), left).await?;
-            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return Ok((response, left));
+            let sent = self.send(call, url.clone(), left).await?;
+            if !matches!(sent.response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok((sent, left));
             }
-            let next = target(&url, response.headers())?;
+            let next = target(&url, sent.response.headers())?;
             if call.method != Method::GET {
                 let hint = if call.store { "" } else { "; set --api-url to where the server is" };
                 let (from, to) = (shown(&url), shown(&next));
@@ -131,27 +143,32 @@ impl Client {
         )))
     }
 
-    async fn send(&self, call: &Call, url: Url, left: bool) -> Result<Response, Fault> {
-        let mut headers = HeaderMap::new();
-        if call.store {
-            headers = call.headers.clone();
-        } else if !left {
-            headers = self.headers.map().clone();
+    async fn send(&self, call: &Call, url: Url, left: bool) -> Result<Sent, Fault> {
+        let ours = !call.store && !left;
+        let mut headers = if ours { self.headers.map().clone() } else { HeaderMap::new() };
+        if ours || call.store {
             headers.extend(call.headers.clone());
-            self.identity.sign(&mut headers);
         }
-        let pulse = Arc::new(Pulse::new());
-        let mut request = self.http.request(call.method.clone(), url.clone());
         if let Some(body) = &call.body {
             if !call.store {
                 headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(PROFILE_TYPE));
             }
             // A stream has no length of its own; with one the server can refuse before it reads.
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.size()));
+        }
+        if ours {
+            let body = call.body.as_ref();
+            let (method, now, limit) = (&call.method, self.clock.now(), self.timeout);
+            self.identity.sign(&Unsigned { method, url: &url, body, now, limit }, &mut headers).await?;
+        }
+        let secrets = Secrets::of(&headers);
+        let pulse = Arc::new(Pulse::new());
+        let mut request = self.http.request(call.method.clone(), url.clone());
+        if let Some(body) = &call.body {
             request = request.body(in_pieces(body, Arc::clone(&pulse), call.sent.clone()));
         }
         match pulse.watch(self.timeout, request.headers(headers).send()).await {
-            Some(Ok(response)) => Ok(response),
+            Some(Ok(response)) => Ok(Sent { response, secrets }),
             Some(Err(error)) => Err(unsent(&url, error, call.store)),
             None => Err(self.silent(&shown(&url))),
         }

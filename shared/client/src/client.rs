@@ -64,7 +64,7 @@ pub struct Client {
     pub(crate) identity: Identity,
     pub(crate) headers: Headers,
     patience: Patience,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// A base profile as it came.
@@ -102,13 +102,11 @@ impl Client {
     /// A client of the API at `base_url`, which may carry a path: `https://host/prod`.
     ///
     /// # Errors
-    /// `Invalid` for a bad URL, or for a token beside an `Authorization` header; `Internal` if TLS cannot be set up.
+    /// `Invalid` for a bad URL, for an identity and a header that want the same place, and for a host that does not tell
+    /// what to sign for; `Internal` if TLS cannot be set up.
     pub fn new(base_url: &str, options: Options) -> Result<Self> {
         let base = Base::parse(base_url)?;
-        if options.headers.authorize() && !matches!(options.identity, Identity::Open) {
-            let what = "there is an API token and an Authorization header as well; give one of them";
-            return Err(Error::new(Kind::Invalid, what));
-        }
+        let identity = options.identity.settled(base.url(), &options.headers)?;
         let http = reqwest::Client::builder()
             .user_agent(concat!("autopgo/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(options.timeout.min(CONNECTING))
@@ -118,7 +116,7 @@ impl Client {
             .retry(reqwest::retry::never())
             .build()
             .map_err(|error| Error::new(Kind::Internal, "setting up the HTTP client").because(error))?;
-        let Options { timeout, identity, headers, patience } = options;
+        let Options { timeout, headers, patience, .. } = options;
         Ok(Self { http, base, timeout, identity, headers, patience, clock: Arc::new(System) })
     }
 
@@ -254,11 +252,12 @@ impl Client {
         let call = self.call(Method::GET, api::HEALTH, None);
         let doing = "asking for the server's health";
         let from = shown(&call.url);
-        let asked = self.ask(&call, JSON_BYTES).await.and_then(|done| {
+        let asked = self.ask(&call, JSON_BYTES).await.and_then(|(done, secrets)| {
             // 503 with a report is the answer "unhealthy"; 503 without one comes from something in front.
+            let who = Who::Api(&self.identity);
             answer::json(&done.headers, &done.body, &from).map_err(|foreign| match done.status {
                 status if status.is_success() => foreign,
-                status => answer::refused(status, &done.headers, &done.body, &from, Who::Api),
+                status => answer::refused(status, &done.headers, &done.body, &from, who, &secrets),
             })
         });
         asked.map_err(|fault| fault.error.during(doing))

@@ -21,11 +21,16 @@ mod client;
 mod content;
 mod identity;
 mod retry;
+mod secrets;
 mod upload;
 
 pub use body::Target;
 pub use call::{Moved, Progress};
 pub use client::{Client, Download, Downloaded, Options, Saved};
 pub use content::Content;
+#[cfg(feature = "gcp")]
+pub use identity::Google;
+#[cfg(feature = "aws")]
+pub use identity::SigV4;
 pub use identity::{Headers, Identity};
 pub use retry::{LONGEST, Patience};

@@ -4,24 +4,22 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use autopgo_client::{Headers, Identity, Options};
+use autopgo_client::Options;
 use autopgo_core::api::Form;
 use autopgo_core::app::App;
 
-use fake::{Fake, Reply, answer, json, patient};
+use everyone::everyone;
+use fake::{Fake, Reply, answer, json};
 
+#[allow(dead_code, reason = "what only the other tests use")]
+#[path = "calls/everyone.rs"]
+mod everyone;
 #[allow(dead_code, reason = "what only the other tests use")]
 #[path = "calls/fake.rs"]
 mod fake;
 
-fn secret() -> Options {
-    let mut headers = Headers::default();
-    headers.add("X-Api-Key: s3cret").expect("a header");
-    Options { identity: Identity::bearer("s3cret").expect("a token"), headers, ..patient(9) }
-}
-
 /// An upload whose ticket is refused, renewed and used.
-async fn upload() {
+async fn upload(options: Options) {
     let denied = answer("403 Forbidden", "Content-Type: application/xml\r\n", b"<Sign>s3cret</Sign>");
     let store =
         Fake::start(vec![Reply::Reset, Reply::Bytes(denied), Reply::Bytes(answer("200 OK", "", b""))]).await;
@@ -36,7 +34,7 @@ async fn upload() {
     let created = Reply::Bytes(json("201 Created", r#"{"key":"checkout/staging/1"}"#));
     let fake = Fake::start(vec![ticket(), ticket(), created]).await;
     let app = App::parse("checkout").expect("a name");
-    fake.client(secret()).0.upload(&app, vec![7; 5 << 20], None).await.expect("uploaded");
+    fake.client(options).0.upload(&app, vec![7; 5 << 20], None).await.expect("uploaded");
 }
 
 #[tokio::test]
@@ -58,17 +56,23 @@ async fn no_log_holds_a_secret() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .init();
-    let fake = Fake::start(vec![
-        Reply::Reset,
-        Reply::Bytes(answer("307 Temporary Redirect", "Location: /x?sig=s3cret\r\n", b"")),
-        Reply::Bytes(answer("200 OK", "", b"profile")),
-    ])
-    .await;
-    let (client, _) = fake.client(secret());
-    upload().await;
-    let app = App::parse("checkout").expect("a name");
-    client.download(&app, Form::Full, None, None).await.expect("downloaded");
-    tracing::trace!("{client:?} {:?}", secret());
+    for options in everyone(9) {
+        let echo = r#"{"message":"no: s3cret-token s3cret-session s3cret-header s3cret.identity.token"}"#;
+        let fake = Fake::start(vec![
+            Reply::Reset,
+            Reply::Bytes(answer("307 Temporary Redirect", "Location: /x?sig=s3cret\r\n", b"")),
+            Reply::Bytes(answer("200 OK", "", b"profile")),
+            Reply::Bytes(json("403 Forbidden", echo)),
+        ])
+        .await;
+        let (client, _) = fake.client(options.clone());
+        upload(options.clone()).await;
+        let app = App::parse("checkout").expect("a name");
+        client.download(&app, Form::Full, None, None).await.expect("downloaded");
+        tracing::trace!("{client:?} {options:?}");
+        // What was not sent is no secret of the one who asks.
+        client.list().await.expect_err("refused");
+    }
     let text = String::from_utf8(log.0.lock().expect("log").clone()).expect("text");
     assert!(text.contains("trying again") && text.contains("following a redirect"), "{text}");
     assert!(!text.contains("s3cret"), "{text}");

@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("autopgo-aws", &["autopgo-core"]),
     ("autopgo-blob", &["autopgo-core", "autopgo-aws"]),
     ("autopgo-pubsub", &["autopgo-core", "autopgo-aws"]),
-    ("autopgo-client", &["autopgo-core"]),
+    ("autopgo-client", &["autopgo-core", "autopgo-aws"]),
     ("autopgo-http", &["autopgo-core"]),
     ("autopgo-boot", &["autopgo-core", "autopgo-aws", "autopgo-blob", "autopgo-http", "autopgo-pubsub"]),
     ("autopgo-scraper", &["autopgo-core", "autopgo-pprof", "autopgo-client", "autopgo-http"]),
@@ -181,7 +181,9 @@ fn no_crate_reaches_what_it_may_never_see() {
 fn each_feature_brings_its_own_provider_alone() {
     let metadata = metadata();
     let mut wrong = Vec::new();
-    for name in ["autopgo", "autopgo-local", "autopgo-boot", "autopgo-blob", "autopgo-pubsub"] {
+    for name in
+        ["autopgo", "autopgo-local", "autopgo-boot", "autopgo-blob", "autopgo-pubsub", "autopgo-client"]
+    {
         let package = ours(&metadata).into_iter().find(|package| package.name.as_str() == name).expect(name);
         let here =
             PROVIDERS.iter().map(|(feature, _)| *feature).filter(|f| package.features.contains_key(*f));

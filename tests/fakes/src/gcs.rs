@@ -6,7 +6,6 @@
 //! What it keeps that others of its kind do not: preconditions on every call, who asks, and what is signed. It has no
 //! versions but the newest, no classes of storage and no rights: whoever has the key of its account may do everything.
 
-mod account;
 mod json;
 mod mask;
 mod refusal;
@@ -23,8 +22,8 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
+pub use crate::account::Account;
 use crate::server::{self, Server};
-pub use account::Account;
 use world::World;
 
 /// A server on the loopback address, until it is dropped.

@@ -54,3 +54,16 @@ fn microsofts_own_client_finds_nothing_strange() {
     let fake = env!("CARGO_BIN_EXE_fake-servicebus");
     drive("azure-servicebus", "AUTOPGO_TEST_AZURE_SERVICEBUS", fake, script, 40);
 }
+
+#[test]
+fn amazons_own_client_finds_nothing_strange() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gateway.py");
+    drive("botocore", "AUTOPGO_TEST_BOTOCORE", env!("CARGO_BIN_EXE_fake-gateway"), script, 40);
+}
+
+#[test]
+fn googles_own_client_gets_in() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/identity.py");
+    let fake = env!("CARGO_BIN_EXE_fake-google");
+    drive("google-cloud-storage", "AUTOPGO_TEST_GOOGLE_CLOUD_STORAGE", fake, script, 15);
+}

@@ -18,5 +18,10 @@ pub fn router(checks: Checks) -> Router {
 /// The same beside `calls`, of which only so many are let in at once as the limits say. `served` names them, for whoever
 /// asks for something else.
 pub fn beside(calls: Router, checks: Checks, limits: &Limits, served: &'static str) -> Router {
-    finished(calls.layer(from_fn_with_state(Room::new(limits.requests), admit)).merge(routes(checks, Access::open())), served)
+    finished(
+        calls
+            .layer(from_fn_with_state(Room::new(limits.requests), admit))
+            .merge(routes(checks, Access::open())),
+        served,
+    )
 }

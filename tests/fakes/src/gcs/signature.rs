@@ -10,8 +10,8 @@ use jiff::civil::DateTime;
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
-use super::account::Account;
 use super::refusal::Refusal;
+use crate::account::Account;
 
 const ALGORITHM: &str = "GOOG4-RSA-SHA256";
 /// A week, in seconds.

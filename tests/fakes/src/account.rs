@@ -26,7 +26,7 @@ pub struct Account {
 
 impl Account {
     /// An account that asks for tokens at `base`.
-    pub(super) fn new(base: &str) -> io::Result<Self> {
+    pub(crate) fn new(base: &str) -> io::Result<Self> {
         let failed = |_| io::Error::other("no key can be made");
         let key = KeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
         let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).map_err(failed)?;
@@ -59,13 +59,13 @@ impl Account {
     }
 
     /// Whether this was signed with its key: RSASSA-PKCS1-v1_5 with SHA-256.
-    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.public).verify(message, signature).is_ok()
     }
 
     /// Whether it is the one that bears this token: one that it was given, or one that it signed itself
     /// (<https://developers.google.com/identity/protocols/oauth2/service-account#jwt-auth>).
-    pub(super) fn bears(&self, token: &str) -> bool {
+    pub(crate) fn bears(&self, token: &str) -> bool {
         let given = self.tokens.lock().is_ok_and(|tokens| tokens.iter().any(|known| known == token));
         given
             || self.claims(token).is_some_and(|claims| {
@@ -79,7 +79,7 @@ impl Account {
 
     /// Gives a token for what it signed
     /// (<https://developers.google.com/identity/protocols/oauth2/service-account#httprest>).
-    pub(super) fn token(&self, assertion: &str) -> Option<String> {
+    pub(crate) fn token(&self, assertion: &str) -> Option<String> {
         self.claims(assertion)?;
         let token = format!("ya29.{}", Uuid::new_v4().simple());
         self.tokens.lock().ok()?.push(token.clone());
