@@ -10,7 +10,7 @@ use autopgo_core::memory::blobs::MemoryBlobs;
 use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
 use autopgo_core::port::cpu::Threads;
 use autopgo_core::server::Server;
-use autopgo_http::Objects;
+use autopgo_http::{Access, Api, Objects};
 use axum::Router;
 
 pub(crate) fn api() -> Router {
@@ -19,7 +19,7 @@ pub(crate) fn api() -> Router {
     let objects = Objects::over(Arc::new(MemoryBlobs::new(Arc::clone(&clock))), Arc::clone(&clock));
     let store = Arc::new(objects.clone());
     let host = Host::new(store, bus, clock, Arc::new(Threads::new(2)), Limits::default());
-    autopgo_http::router_with_objects(Server::new(host), Checks::default(), objects)
+    Api::new(Server::new(host), Checks::default(), Access::open()).objects(objects).router()
 }
 
 /// A recorded profile.
