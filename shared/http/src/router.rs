@@ -10,14 +10,15 @@ use axum::routing::{any, get, post};
 
 use crate::fail::Failure;
 use crate::guard::{Room, admit};
-use crate::log::observe;
+use crate::log::{self, observe};
 use crate::objects::Objects;
 use crate::route::object::{self, Shelf};
-use crate::route::{delete, download, health, list, name, ticket, upload};
+use crate::route::{delete, download, health, list, metrics, name, ticket, upload};
 
 /// The API over `server`, with `checks` behind `/api/health`. Its limits are the server's.
 ///
-/// Health and readiness are answered however full the server is. Every error is `{"message", "code"}`, every answer
+/// Health and readiness are answered however full the server is, and so is `/metrics`, in a process that keeps some
+/// ([`install`](crate::process::metrics::install)). Every error is `{"message", "code"}`, every answer
 /// has an `x-request-id`, every request a line in the log.
 pub fn router(server: Server, checks: Checks) -> Router {
     assembled(server, checks, None)
@@ -45,7 +46,7 @@ fn assembled(server: Server, checks: Checks, objects: Option<Objects>) -> Router
         api = api.merge(Router::new().route(&route, get(object::get).put(object::put)).with_state(shelf));
     }
     finished(
-        api.layer(from_fn_with_state(room, admit)).merge(health::routes(checks)),
+        api.layer(from_fn_with_state(room, admit)).merge(health::routes(checks)).merge(metrics::routes()),
         "/api/profile, /api/profile/{app}, /api/profile/{app}/uploads, /api/health and /api/ready",
     )
 }
@@ -53,6 +54,7 @@ fn assembled(server: Server, checks: Checks, objects: Option<Objects>) -> Router
 /// `routes` with what every router of ours has around them: an answer to unknown paths and methods, ids, log lines.
 /// `served` says what there is instead.
 pub(crate) fn finished(routes: Router, served: &'static str) -> Router {
+    log::describe();
     let unknown = move |uri: Uri| async move {
         let slashes = uri.path().contains("//") || uri.path().ends_with('/');
         let hint = if slashes { "; a path has no empty part and no slash at its end" } else { "" };
