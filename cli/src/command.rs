@@ -25,6 +25,8 @@ pub(crate) mod worker;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use autopgo_core::error::{Error, Kind};
+#[cfg(any(feature = "scrape", feature = "serve"))]
+use autopgo_http::process::metrics;
 use autopgo_http::process::shutdown;
 use tokio::runtime::Builder;
 
@@ -42,9 +44,11 @@ fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
     })
 }
 
-/// Runs a command that goes on until it is stopped, on every core.
+/// Runs a command that goes on until it is stopped, on every core. It keeps metrics.
 #[cfg(any(feature = "scrape", feature = "serve"))]
 fn run<T, E: Into<Failure>>(work: impl Future<Output = Result<T, E>>) -> Result<T, Failure> {
+    // Before anything is made that counts.
+    metrics::install().map_err(Failure::Error)?;
     on(tokio::runtime::Builder::new_multi_thread(), work)
 }
 

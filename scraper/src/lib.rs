@@ -28,6 +28,7 @@
 //! # }
 //! ```
 
+mod counts;
 #[cfg(test)]
 mod fake;
 mod fetch;

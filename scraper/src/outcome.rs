@@ -28,6 +28,20 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// Every one of them.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Uploaded,
+        Self::Idle,
+        Self::Stopped,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Refused,
+        Self::TooLarge,
+        Self::Unusable,
+        Self::NotUploaded,
+        Self::Failed,
+    ];
+
     /// Its name in logs and metrics.
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -15,6 +15,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::counts;
 use crate::outcome::Outcome;
 use crate::source::Targets;
 use crate::target::Target;
@@ -46,6 +47,7 @@ impl Rounds {
     ) {
         let mut hand = Hand::default();
         let mut known = Targets::clone(&targets.borrow_and_update());
+        counts::targets(known.len());
         let mut ticks = interval(self.frequency);
         // A round that comes late is the late one, not two: the next comes when it would have come.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -61,6 +63,7 @@ impl Rounds {
                         ticks.reset_immediately();
                     }
                     known = new;
+                    counts::targets(known.len());
                 }
                 _ = ticks.tick(), if !known.is_empty() => self.round(&known, &mut hand, &work, stop),
             }
@@ -73,6 +76,7 @@ impl Rounds {
         let free = self.sample_size.get().saturating_sub(hand.busy.len());
         let drawn = draw(known, &hand.busy(), free, random_below);
         let (targets, busy) = (known.len(), hand.busy.len());
+        counts::round(free > 0);
         if free == 0 {
             tracing::info!(
                 targets,

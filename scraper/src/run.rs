@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::counts;
 use crate::round::Rounds;
 use crate::sample::Sampler;
 use crate::source::{Source, Targets};
@@ -67,6 +68,7 @@ async fn run_on(
     source: Arc<dyn Source>,
     stop: CancellationToken,
 ) -> Result<()> {
+    counts::describe();
     let rounds = Rounds { frequency: options.frequency, sample_size: options.sample_size, grace: GRACE };
     for (name, value) in [("frequency", options.frequency), ("duration", options.duration)] {
         if value.is_zero() {

@@ -1,16 +1,18 @@
-//! One line a request, a request id on everything, and the net below a handler that panics.
+//! One line a request and one count of it, a request id on everything, and the net below a handler that panics.
 
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use autopgo_core::{api, app::App};
 use axum::body::HttpBody;
-use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use std::net::SocketAddr;
+use metrics::Unit;
 use tokio::time::Instant;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -42,9 +44,15 @@ impl Caller {
 
 /// Answers through `next`, with an id, and logs how it went once the answer is out.
 pub(crate) async fn observe(request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
     let id = request_id(&parts.headers);
     let mut line = Line::begin(&id, &parts.method, parts.uri.path());
+    line.route = parts.extensions.get::<MatchedPath>().cloned();
+    if !body.is_end_stream() {
+        let received = Received::default();
+        line.received = Some(received.clone());
+        body = Tail::on(body, received);
+    }
     line.peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
     line.app = RawPathParams::from_request_parts(&mut parts, &()).await.ok().and_then(|params| {
         // What is no name is in the path; only names are worth searching for.
@@ -81,12 +89,26 @@ struct Line {
     id: String,
     method: Method,
     path: String,
+    /// The route's own words, with names for what is a client's: there are only so many.
+    route: Option<MatchedPath>,
     app: Option<App>,
     caller: Caller,
     peer: Option<SocketAddr>,
     start: Instant,
+    /// What came of its body, where it has one.
+    received: Option<Received>,
     answer: Option<Answer>,
     sent: u64,
+}
+
+/// Bytes of a request's body that came.
+#[derive(Clone, Default)]
+struct Received(Arc<AtomicU64>);
+
+impl Watch for Received {
+    fn moved(&mut self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
 }
 
 struct Answer {
@@ -104,10 +126,12 @@ impl Line {
             id: id.to_str().unwrap_or_default().to_owned(),
             method: method.clone(),
             path,
+            route: None,
             app: None,
             caller: Caller::default(),
             peer: None,
             start: Instant::now(),
+            received: None,
             answer: None,
             sent: 0,
         }
@@ -120,7 +144,44 @@ impl Line {
     }
 
     fn is_probe(&self) -> bool {
-        self.path == api::HEALTH || self.path == api::READY
+        [api::HEALTH, api::READY, api::METRICS].contains(&&*self.path)
+    }
+
+    fn count(&self) {
+        let route = self.route.as_ref().map_or("none", MatchedPath::as_str).to_owned();
+        let method = counted(&self.method);
+        let status =
+            self.answer.as_ref().map_or("none".to_owned(), |answer| answer.status.as_str().to_owned());
+        metrics::counter!("autopgo_requests_total", "route" => route.clone(), "method" => method, "status" => status)
+            .increment(1);
+        metrics::histogram!("autopgo_request_seconds", "route" => route, "method" => method)
+            .record(self.start.elapsed().as_secs_f64());
+    }
+}
+
+/// Says what requests are counted by, to whoever keeps it in this process.
+pub(crate) fn describe() {
+    metrics::describe_counter!(
+        "autopgo_requests_total",
+        Unit::Count,
+        "Requests that were answered, or given up by their client, by route, method and status"
+    );
+    metrics::describe_histogram!(
+        "autopgo_request_seconds",
+        Unit::Seconds,
+        "How long requests took, from their head to the last byte of the answer"
+    );
+}
+
+/// The name under which a method is counted: a client may make up any.
+fn counted(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        _ => "other",
     }
 }
 
@@ -138,6 +199,7 @@ impl Watch for Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
+        self.count();
         let answer = self.answer.as_ref();
         let message = match answer {
             None => "a client went away before it was answered",
@@ -157,6 +219,8 @@ impl Drop for Line {
                     client.address = self.peer.map(tracing::field::display),
                     status = answer.map(|answer| answer.status.as_u16()),
                     reason = answer.and_then(|answer| answer.reason.as_ref()).map(|reason| &*reason.0),
+                    received_bytes =
+                        self.received.as_ref().map(|Received(bytes)| bytes.load(Ordering::Relaxed)),
                     size_bytes = self.sent,
                     duration_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX),
                     "{message}"
@@ -223,6 +287,7 @@ mod tests {
                 .route("/fails", get(secret))
                 .route("/panics", get(panics))
                 .route("/waits", post(wait))
+                .route("/takes", post(async |body: bytes::Bytes| drop(body)))
                 .route("/api/ready", get(|| async {}));
             finished(routes, "nothing")
         }
@@ -253,6 +318,17 @@ mod tests {
             assert!(line["duration_ms"].is_u64(), "{line}");
             assert!(!lines.text().contains("secret"), "{line}");
             assert_eq!(lines.json().len(), 1);
+        }
+
+        #[tokio::test]
+        async fn what_came_of_a_body_is_told_where_there_is_one() {
+            let (lines, _log) = Lines::of(Level::Info, Format::Json);
+            for (path, body) in [("/takes", "1234567"), ("/takes", ""), ("/nowhere", "1234567")] {
+                let request = Request::post(path).body(Body::from(body)).expect("a request");
+                drop(router().oneshot(request).await.expect("infallible"));
+            }
+            let received: Vec<_> = lines.json().iter().map(|line| line["received_bytes"].as_u64()).collect();
+            assert_eq!(received, [Some(7), None, Some(0)], "the last was not read");
         }
 
         #[tokio::test]

@@ -5,6 +5,7 @@ pub(crate) mod download;
 mod etag;
 pub(crate) mod health;
 pub(crate) mod list;
+pub(crate) mod metrics;
 pub(crate) mod name;
 pub(crate) mod object;
 pub(crate) mod ticket;

@@ -12,10 +12,10 @@ use crate::access::Scope::{Delete, Download, Upload};
 use crate::access::{Access, gate};
 use crate::fail::Failure;
 use crate::guard::{Room, admit};
-use crate::log::observe;
+use crate::log::{self, observe};
 use crate::objects::Objects;
 use crate::route::object::{self, Shelf};
-use crate::route::{delete, download, health, list, name, ticket, upload};
+use crate::route::{delete, download, health, list, metrics, name, ticket, upload};
 
 /// The API of a host: what it is made of, and its router.
 pub struct Api {
@@ -41,8 +41,9 @@ impl Api {
 
     /// Its routes.
     ///
-    /// Health and readiness are answered however full the server is. Every error is `{"message", "code"}`, every answer
-    /// has an `x-request-id`, every request a line in the log.
+    /// Health and readiness are answered however full the server is, and so is `/metrics`, in a process that keeps some
+    /// (`process::metrics::install`). Every error is `{"message", "code"}`, every answer has an `x-request-id`, every
+    /// request a line in the log.
     pub fn router(self) -> Router {
         let Self { server, checks, access, objects } = self;
         let limits = server.host().limits.clone();
@@ -64,8 +65,9 @@ impl Api {
             let route = format!("{}/{{*key}}", api::OBJECTS);
             api = api.merge(Router::new().route(&route, get(object::get).put(object::put)).with_state(shelf));
         }
+        let metrics = metrics::routes(&access);
         finished(
-            api.layer(from_fn_with_state(room, admit)).merge(health::routes(checks, access)),
+            api.layer(from_fn_with_state(room, admit)).merge(health::routes(checks, access)).merge(metrics),
             "/api/profile, /api/profile/{app}, /api/profile/{app}/uploads, /api/health and /api/ready",
         )
     }
@@ -74,6 +76,7 @@ impl Api {
 /// `routes` with what every router of ours has around them: an answer to unknown paths and methods, ids, log lines.
 /// `served` says what there is instead.
 pub(crate) fn finished(routes: Router, served: &'static str) -> Router {
+    log::describe();
     let unknown = move |uri: Uri| async move {
         let slashes = uri.path().contains("//") || uri.path().ends_with('/');
         let hint = if slashes { "; a path has no empty part and no slash at its end" } else { "" };

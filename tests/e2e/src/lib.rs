@@ -14,6 +14,7 @@ pub mod original;
 pub mod paths;
 pub mod process;
 pub mod profile;
+pub mod prometheus;
 pub mod requests;
 #[cfg(feature = "services")]
 pub mod s3;

@@ -1,4 +1,4 @@
-//! Health and readiness for a process that has no API: the worker, the scraper, and what a platform calls.
+//! Health, readiness and metrics for a process that has no API: the worker, the scraper, and what a platform calls.
 
 use autopgo_core::health::Checks;
 use autopgo_core::limits::Limits;
@@ -7,21 +7,19 @@ use axum::middleware::from_fn_with_state;
 
 use crate::access::Access;
 use crate::guard::{Room, admit};
-use crate::route::health::routes;
+use crate::route::{health, metrics};
 use crate::router::finished;
 
-/// `GET /api/health` and `GET /api/ready`, with `checks` behind the first, and nothing else. Everybody is told all.
+/// `GET /api/health` and `GET /api/ready`, with `checks` behind the first, `GET /metrics` in a process that keeps some,
+/// and nothing else. Everybody is told all.
 pub fn router(checks: Checks) -> Router {
-    finished(routes(checks, Access::open()), "/api/health and /api/ready")
+    let routes = health::routes(checks, Access::open()).merge(metrics::routes(&Access::open()));
+    finished(routes, "/api/health and /api/ready")
 }
 
-/// The same beside `calls`, of which only so many are let in at once as the limits say. `served` names them, for whoever
-/// asks for something else.
+/// Health and readiness beside `calls`, of which only so many are let in at once as the limits say. `served` names them,
+/// for whoever asks for something else.
 pub fn beside(calls: Router, checks: Checks, limits: &Limits, served: &'static str) -> Router {
-    finished(
-        calls
-            .layer(from_fn_with_state(Room::new(limits.requests), admit))
-            .merge(routes(checks, Access::open())),
-        served,
-    )
+    let calls = calls.layer(from_fn_with_state(Room::new(limits.requests), admit));
+    finished(calls.merge(health::routes(checks, Access::open())), served)
 }

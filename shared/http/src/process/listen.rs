@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Server;
+use super::metrics;
 
 /// How long requests in hand may take to end, where the host grants no other time.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -60,7 +61,10 @@ pub async fn run(
         Ok(address) => tracing::info!(server.address = %address, "listening"),
         Err(error) => tracing::warn!(error = %error, "listening at an address that the system does not tell"),
     }
-    serve(listener, router, limits, shutdown, grace).await;
+    tokio::select! {
+        () = serve(listener, router, limits, shutdown, grace) => {}
+        never = metrics::upkeep() => match never {},
+    }
 }
 
 /// Where connections come from; tests let it fail.
