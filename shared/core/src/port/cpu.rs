@@ -1,7 +1,10 @@
 //! Where work that only computes is done: off the async threads in production, inline in tests.
 
-use std::sync::Arc;
-use std::thread::available_parallelism;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{SendError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, available_parallelism};
 
 use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -56,8 +59,30 @@ pub async fn offload<T: Send + 'static>(
 
 /// Threads of their own, never more at once than the machine has cores: profiles are large when unpacked, so this
 /// bounds memory as much as time.
+///
+/// A thread stays for the next job, and the one that ended last is the next to begin. An allocator keeps memory by thread:
+/// what many have had in turn stays with each of them.
 #[derive(Clone, Debug)]
-pub struct Threads(Arc<Semaphore>);
+pub struct Threads {
+    permits: Arc<Semaphore>,
+    idle: Arc<Idle>,
+}
+
+/// Where the threads that have no job now are given one. Without these they end.
+type Idle = Mutex<Vec<Sender<Call>>>;
+
+/// A job for a thread.
+struct Call {
+    work: Work,
+    /// Where the thread gets its next one.
+    next: Sender<Call>,
+}
+
+struct Work {
+    job: Job,
+    permit: Option<OwnedSemaphorePermit>,
+    ended: oneshot::Sender<()>,
+}
 
 impl Threads {
     /// As many jobs at once as there are cores.
@@ -67,30 +92,76 @@ impl Threads {
 
     /// At most `most` jobs at once.
     pub fn new(most: usize) -> Self {
-        Self(Arc::new(Semaphore::new(most.max(1))))
+        Self { permits: Arc::new(Semaphore::new(most.max(1))), idle: Arc::default() }
     }
+
+    /// Gives `work` to a thread that has none, or to a new one.
+    fn begin(&self, work: Work) {
+        let idle = idle(&self.idle).pop();
+        let next = idle.map_or_else(|| self.start(), Ok);
+        let work = match next {
+            Ok(next) => match next.clone().send(Call { work, next }) {
+                Ok(()) => return,
+                Err(SendError(Call { work, .. })) => work,
+            },
+            Err(error) => {
+                tracing::warn!(error = %error, "no thread could be had to compute on; requests wait meanwhile");
+                work
+            }
+        };
+        drop(work.run());
+    }
+
+    fn start(&self) -> io::Result<Sender<Call>> {
+        let (next, calls) = channel::<Call>();
+        let home = Arc::downgrade(&self.idle);
+        let work = move || {
+            for Call { work, next } in calls {
+                let permit = work.run();
+                let Some(home) = home.upgrade() else { return };
+                idle(&home).push(next);
+                // Whoever gets it finds this thread.
+                drop(permit);
+            }
+        };
+        Builder::new().name("autopgo-cpu".to_owned()).spawn(work)?;
+        Ok(next)
+    }
+}
+
+impl Work {
+    /// Does it, and gives back the permit to do more.
+    fn run(self) -> Option<OwnedSemaphorePermit> {
+        // What a job was at is nobody's after its panic, which the log has.
+        if catch_unwind(AssertUnwindSafe(self.job)).is_err() {
+            tracing::error!("a computation panicked");
+        }
+        // Nobody waits any more: then nobody need know.
+        let _ = self.ended.send(());
+        self.permit
+    }
+}
+
+fn idle(idle: &Idle) -> MutexGuard<'_, Vec<Sender<Call>>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
 impl Cpu for Threads {
     async fn run(&self, job: Job) {
         // The semaphore is never closed, so there is always a permit in the end.
-        let permit = Arc::clone(&self.0).acquire_owned().await.ok();
-        let ended = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            job();
-        })
-        .await;
-        if let Err(error) = ended {
-            tracing::error!(error = %error, "a computation panicked");
-        }
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
+        let (ended, end) = oneshot::channel();
+        self.begin(Work { job, permit, ended });
+        // It ends in any case.
+        let _ = end.await;
     }
 
     fn spare(&self, most: usize) -> Spare {
-        let count = self.0.available_permits().min(most);
+        let count = self.permits.available_permits().min(most);
         // Somebody may have come in between: then there are none.
         let permits = u32::try_from(count).ok().filter(|count| *count > 0);
-        Spare(permits.and_then(|count| Arc::clone(&self.0).try_acquire_many_owned(count).ok()))
+        Spare(permits.and_then(|count| Arc::clone(&self.permits).try_acquire_many_owned(count).ok()))
     }
 }
 
@@ -107,6 +178,10 @@ impl Cpu for Inline {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use futures_util::future::join_all;
+
     use super::*;
 
     #[tokio::test]
@@ -128,5 +203,28 @@ mod tests {
         assert_eq!(error.kind(), Kind::Internal);
         assert_eq!(offload(&Threads::new(1), || 7).await.expect("the permit came back"), 7);
         assert_eq!(offload(&Inline, || 8).await.expect("inline"), 8);
+    }
+
+    #[tokio::test]
+    async fn one_after_the_other_has_the_same_thread() {
+        let cpu = Threads::new(4);
+        let mut threads = HashSet::new();
+        for _ in 0..20 {
+            threads.insert(offload(&cpu, || std::thread::current().id()).await.expect("done"));
+            // Its end is told before it is at rest again.
+            while idle(&cpu.idle).is_empty() {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert_eq!(threads.len(), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn there_are_never_more_threads_than_jobs_at_once() {
+        let cpu = Threads::new(3);
+        let jobs = (0..200).map(|_| offload(&cpu, || std::thread::current().id()));
+        let threads: HashSet<_> =
+            join_all(jobs).await.into_iter().map(|thread| thread.expect("done")).collect();
+        assert!(threads.len() <= 3, "{}", threads.len());
     }
 }

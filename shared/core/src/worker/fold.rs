@@ -20,6 +20,10 @@ use crate::upload;
 /// comes after them waits for the next write.
 const UNPACKED: usize = 256 << 20;
 
+/// From how many bytes of uploads on others help to read them. A thread that is there for one merge costs its start, and
+/// memory that the allocator keeps for longer.
+const MUCH: usize = 128 << 10;
+
 /// The most bytes that an upload may unpack to that is read while others are.
 const SMALL: u64 = 4 << 20;
 
@@ -89,7 +93,7 @@ impl Fold {
         }
         let (base, bytes) = base.map_or((None, None), |old| (Some(old.profile), Some(old.bytes)));
         let sums = Sums::of(base.as_ref());
-        let spare = self.cpu.spare(uploads.len() - 1);
+        let spare = self.cpu.spare(if is_much(uploads) { uploads.len() - 1 } else { 0 });
         let limits = if spare.count() > 0 { self.small() } else { Limits::clone(&self.limits) };
         let (mut sum, Read { usable, mut rejected, mut left }) = read_ahead(
             1 + spare.count(),
@@ -274,6 +278,10 @@ impl Fold {
         }
         Ok(upload)
     }
+}
+
+fn is_much(uploads: &[(Id, Bytes)]) -> bool {
+    uploads.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() >= MUCH
 }
 
 /// Whether it has no sample that says anything.
