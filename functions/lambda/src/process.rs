@@ -1,5 +1,6 @@
 //! A program that the platform starts: what it reads, how it logs, and what it says when it cannot start.
 
+use std::io;
 use std::process::ExitCode;
 
 use autopgo_boot::{Config, config};
@@ -10,6 +11,7 @@ use lambda_runtime_api_client::{PooledClient, build_request};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::emf::Recorder;
 use crate::{DEFAULTS, diagnostic};
 
 /// What the platform sets (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>), and the runtime
@@ -40,10 +42,23 @@ where
         );
         return ExitCode::FAILURE;
     }
-    let opened = async { open(logging.and(config)?).await };
+    let opened = async {
+        let config = logging.and(config)?;
+        // Before anything is made that says how it is counted.
+        let counts = Recorder::install()?;
+        Ok::<_, Error>((open(config).await?, counts))
+    };
     let ran = match opened.await {
-        Ok(function) => {
-            lambda_runtime::run_concurrent(service_fn(move |event| call(function.clone(), event))).await
+        Ok((function, counts)) => {
+            let answer = move |event| {
+                let (counts, answer) = (counts.clone(), call(function.clone(), event));
+                async move {
+                    let answer = answer.await;
+                    tell(&counts);
+                    answer
+                }
+            };
+            lambda_runtime::run_concurrent(service_fn(answer)).await
         }
         Err(error) => {
             tracing::error!(error = error.chain(), "the function cannot start");
@@ -56,6 +71,13 @@ where
             tracing::error!(error, "the function has ended");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Writes what was counted where the platform looks for it. An invocation does not fail for that.
+fn tell(counts: &Recorder) {
+    if let Err(error) = counts.flush(&mut io::stdout().lock()) {
+        tracing::warn!(error = %error, "what was counted could not be written");
     }
 }
 
