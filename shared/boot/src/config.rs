@@ -45,6 +45,10 @@ pub const LOG_LEVEL: &str = "AUTOPGO_LOG_LEVEL";
 pub const LOG_FORMAT: &str = "AUTOPGO_LOG_FORMAT";
 /// Which port a platform wants a service to listen at. Not ours: Cloud Run and others set it.
 pub const PORT: &str = "PORT";
+/// On which port the host of Azure Functions calls its handler. Not ours: the host sets it.
+pub const HANDLER_PORT: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
+/// What older hosts call it.
+pub const HANDLER_PORT_BEFORE: &str = "FUNCTIONS_HTTPWORKER_PORT";
 /// Where an emulator of Google Cloud Storage is. Not ours: Google's own clients and the Go original know it too.
 pub const STORAGE_EMULATOR_HOST: &str = "STORAGE_EMULATOR_HOST";
 
@@ -71,6 +75,8 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     (LOG_LEVEL, "info", "from which level on a function logs"),
     (LOG_FORMAT, "", "how a function logs; as its platform reads it by default"),
     (PORT, "8080", "the port that a service listens at"),
+    (HANDLER_PORT, "", "the port at which the host of Azure Functions calls its handler; the host sets it"),
+    (HANDLER_PORT_BEFORE, "", "what older hosts call that port"),
 ];
 
 /// The first of these variables of a platform that this process does not have: it was started by somebody else.
@@ -135,6 +141,8 @@ pub struct Config {
     pub log_format: Option<String>,
     /// The port that a service listens at.
     pub port: u16,
+    /// The port of loopback at which the host of Azure Functions calls its handler.
+    pub handler_port: Option<u16>,
     /// What is taken at the most.
     pub limits: Limits,
 }
@@ -159,6 +167,7 @@ impl Default for Config {
             log_level: None,
             log_format: None,
             port: 8080,
+            handler_port: None,
             limits: Limits::default(),
         }
     }
@@ -204,6 +213,10 @@ impl Config {
             log_level: set(LOG_LEVEL),
             log_format: set(LOG_FORMAT),
             port: set(PORT).map_or(Ok(default.port), |text| port(PORT, &text))?,
+            handler_port: [HANDLER_PORT, HANDLER_PORT_BEFORE]
+                .into_iter()
+                .find_map(|name| Some(port(name, &set(name)?)))
+                .transpose()?,
             limits: Limits::from_lookup(&set)?,
         })
     }
@@ -272,6 +285,8 @@ mod tests {
             (LOG_LEVEL, "debug"),
             (LOG_FORMAT, "json"),
             (PORT, "9000"),
+            (HANDLER_PORT, "7071"),
+            (HANDLER_PORT_BEFORE, "7072"),
             ("AUTOPGO_MAX_MERGE_BATCH", "7"),
         ];
         let lookup =
@@ -297,6 +312,7 @@ mod tests {
                 log_level: Some("debug".to_owned()),
                 log_format: Some("json".to_owned()),
                 port: 9000,
+                handler_port: Some(7071),
                 limits: Limits { merge_batch: 7, ..Limits::default() },
             }
         );
@@ -322,12 +338,20 @@ mod tests {
     }
 
     #[test]
+    fn the_port_of_an_older_host_is_one_too() {
+        let lookup = |name: &str| (name == HANDLER_PORT_BEFORE).then(|| "7072".to_owned());
+        assert_eq!(Config::from_lookup(&lookup).expect("a port").handler_port, Some(7072));
+    }
+
+    #[test]
     fn a_bad_value_names_its_variable() {
         for (variable, value) in [
             (COMPACT, "maybe"),
             (SWEEP_EVERY, "0"),
             (SWEEP_AFTER, "5"),
             (PORT, "http"),
+            (HANDLER_PORT, "0"),
+            (HANDLER_PORT_BEFORE, "65536"),
             ("AUTOPGO_MAX_SAMPLES", "-1"),
         ] {
             let lookup = |name: &str| (name == variable).then(|| value.to_owned());

@@ -44,8 +44,8 @@ impl Client {
     /// Every try carries the same `Idempotency-Key`, so however often it is sent it is merged once. Tries end after
     /// five minutes, because servers take no older key.
     ///
-    /// Above 4 MiB, and when a server says that a body is too large for it, the profile goes straight into the store,
-    /// with a ticket from the server. A server without tickets, such as the Go original, is sent it in any case.
+    /// Above 4 MiB, and when a server says that a body is too large for it or did not come through, the profile goes
+    /// straight into the store, with a ticket from the server. A server without tickets, such as the Go original, is sent it in any case.
     ///
     /// # Errors
     /// `Invalid` when the server refuses the profile, in its words; `TooLarge`, `Denied`; `Unavailable` when the server
@@ -69,18 +69,19 @@ impl Client {
                 }
             };
         }
-        let too_large = match upload.plainly(&mut retry).await? {
+        let refusal = match upload.plainly(&mut retry).await? {
             Ok(uploaded) => return Ok(uploaded),
             Err(fault) => fault,
         };
-        tracing::debug!(error = too_large.error.chain(), "asking for a ticket");
+        tracing::debug!(error = refusal.error.chain(), "asking for a ticket");
         // Where there are no tickets the first refusal is what there is to say.
-        upload.with_ticket(&mut retry).await?.map_err(|_| too_large.error.during(&upload.doing))
+        upload.with_ticket(&mut retry).await?.map_err(|_| refusal.error.during(&upload.doing))
     }
 }
 
 impl Upload<'_> {
-    /// In the body of a request. The inner error is a 413.
+    /// In the body of a request. The inner error is a 413, or a 411: what stands in front of the server lost the length,
+    /// and its host lost the body with it.
     async fn plainly(&self, retry: &mut Retry<'_>) -> Result<Result<Uploaded, Fault>> {
         let mut call = self.call(&api::profile(self.app));
         call.body = Some(self.profile.clone());
@@ -88,7 +89,7 @@ impl Upload<'_> {
         loop {
             match self.answered(&call).await {
                 Ok(uploaded) => return Ok(Ok(uploaded)),
-                Err(fault) if status(&fault) == Some(413) => return Ok(Err(fault)),
+                Err(fault) if matches!(status(&fault), Some(411 | 413)) => return Ok(Err(fault)),
                 Err(fault) => retry.pause(&self.doing, fault).await?,
             }
         }

@@ -56,10 +56,17 @@ impl Container {
 
     /// As a store's URL.
     pub fn url(&self) -> String {
-        format!(
-            "azblob://{}?storage_account={}&domain={}&protocol=http",
-            self.name, self.account, self.address
-        )
+        self.url_by(&self.address)
+    }
+
+    /// The same by another way to its server, `IP:PORT`.
+    pub fn url_by(&self, address: &str) -> String {
+        format!("azblob://{}?storage_account={}&domain={address}&protocol=http", self.name, self.account)
+    }
+
+    /// Where its server is, `IP:PORT`.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// What opens it, as a variable.

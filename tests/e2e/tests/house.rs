@@ -77,6 +77,10 @@ const NEVER: &[(&str, &[&str])] = &[
         &["aws-*", "azure_*", "object_store", "rdkafka", "async-nats", "openssl-sys", "native-tls", "ring"],
     ),
     (
+        "autopgo-azure",
+        &["aws-*", "google-cloud-*", "rdkafka", "async-nats", "openssl-sys", "native-tls", "ring"],
+    ),
+    (
         "autopgo",
         &[
             "aws-sdk-*",
@@ -119,6 +123,7 @@ const NEVER_SAID: &[(&str, &[&str])] = &[
     ("scraper/src", &["std::env::var"]),
     ("local/src", &["std::env"]),
     ("functions/lambda/src", &["std::env"]),
+    ("functions/azure/src", &["std::env"]),
 ];
 
 /// The environment is read here, in the tables of what can be set, and by nobody else.

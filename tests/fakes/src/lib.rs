@@ -2,6 +2,7 @@
 //! documentation and from nothing else, is cited where it follows it, and is itself tried by its maker's own client.
 
 mod account;
+pub mod functions_host;
 pub mod gateway;
 pub mod gcs;
 pub mod google;

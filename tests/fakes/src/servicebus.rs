@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -159,6 +160,20 @@ impl Fake {
         self.state.waiting.load(Ordering::SeqCst)
     }
 
+    /// Sends a message to a topic as a sender would that speaks AMQP, with its partition key. Whether there is that topic.
+    pub fn send(&self, topic: &str, body: &Bytes, key: &str) -> bool {
+        let properties = serde_json::Map::from_iter([("PartitionKey".to_owned(), key.into())]);
+        let sent = self.state.world().send(&topic.to_lowercase(), body, None, properties).is_ok();
+        self.state.news.notify_waiters();
+        sent
+    }
+
+    /// A receiver that speaks AMQP: what it does needs no request.
+    pub fn receiver(&self, topic: &str, subscription: &str) -> Receiver {
+        let (topic, subscription) = (topic.to_lowercase(), subscription.to_lowercase());
+        Receiver { state: Arc::clone(&self.state), topic, subscription }
+    }
+
     /// From now on, this topic takes no message a second time (`RequiresDuplicateDetection`).
     pub fn detect_duplicates(&self, topic: &str) {
         self.state.world().detect_duplicates(topic);
@@ -182,6 +197,60 @@ impl Fake {
     /// The tokens that it gives from now on last so long.
     pub fn tokens_last(&self, life: Duration) {
         self.state.tokens.last(life);
+    }
+}
+
+/// Receives from a subscription, message by message.
+pub struct Receiver {
+    state: Arc<State>,
+    topic: String,
+    subscription: String,
+}
+
+/// A message that is locked.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Its body.
+    pub body: Bytes,
+    /// Its properties, those that its sender gave it and those of this delivery.
+    pub properties: serde_json::Value,
+    id: String,
+    token: String,
+}
+
+impl Receiver {
+    /// Locks the first message that nobody has.
+    pub fn receive(&self) -> Option<Received> {
+        let stored = self.state.world().lock(&self.topic, &self.subscription).ok()?.ok()?;
+        Some(Received {
+            properties: stored.as_received(),
+            id: stored.sequence().to_string(),
+            token: stored.token(),
+            body: stored.body,
+        })
+    }
+
+    /// The message is done with. Whether it was still its receiver's.
+    pub fn complete(&self, message: &Received) -> bool {
+        self.state.world().delete(&self.topic, &self.subscription, &message.id, &message.token).is_ok()
+    }
+
+    /// The message is given back. Whether it was still its receiver's.
+    pub fn abandon(&self, message: &Received) -> bool {
+        let given_back =
+            self.state.world().unlock(&self.topic, &self.subscription, &message.id, &message.token).is_ok();
+        self.state.news.notify_waiters();
+        given_back
+    }
+
+    /// The message is kept for another lock duration. Whether it was still its receiver's.
+    pub fn renew(&self, message: &Received) -> bool {
+        self.state.world().renew(&self.topic, &self.subscription, &message.id, &message.token).is_ok()
+    }
+
+    /// How long a lock lasts.
+    pub fn lock_duration(&self) -> Duration {
+        self.state.world().lock_duration(&self.topic, &self.subscription).unwrap_or_default()
     }
 }
 

@@ -146,6 +146,24 @@ async fn a_413_leads_to_a_ticket_of_the_same_upload() {
 }
 
 #[tokio::test]
+async fn a_411_leads_to_a_ticket_too() {
+    let lost = || refusal("411 Length Required", "no profile came with this upload");
+    let store = Fake::start(vec![stored()]).await;
+    let fake = Fake::start(vec![lost(), ticket(&format!("{}/k", store.url)), created()]).await;
+    let (client, _) = fake.client(patient(0));
+    client.upload(&app(), Bytes::from_static(b"profile"), None).await.expect("uploaded");
+    let seen = fake.seen();
+    assert_eq!(lines(&seen), [PLAIN, ASK, COMPLETE]);
+    assert_eq!(seen[0].header("idempotency-key"), seen[1].header("idempotency-key"));
+    assert_eq!(&store.seen()[0].body[..], b"profile");
+
+    let fake = Fake::start(vec![lost(), refusal("501 Not Implemented", "signs nothing")]).await;
+    let (client, _) = fake.client(patient(9));
+    let error = client.upload(&app(), Bytes::from_static(b"profile"), None).await.expect_err("lost");
+    assert!(error.what().contains("no profile came"), "{error}");
+}
+
+#[tokio::test]
 async fn a_server_without_tickets_is_sent_the_profile_itself() {
     for none in [
         refusal("501 Not Implemented", "the store signs nothing"),

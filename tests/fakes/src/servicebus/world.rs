@@ -3,7 +3,7 @@
 //! <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-dead-letter-queues>).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -104,6 +104,10 @@ impl World {
             all.lapse();
             (all.messages.len(), all.dead.len())
         })
+    }
+
+    pub(super) fn lock_duration(&mut self, topic: &str, subscription: &str) -> Result<Duration, Refusal> {
+        self.subscription(topic, subscription).map(|all| all.setup.lock)
     }
 
     pub(super) fn properties(&mut self, topic: &str, subscription: &str) -> Vec<Value> {
