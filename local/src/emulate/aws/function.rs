@@ -62,6 +62,14 @@ pub(super) trait Function: Send + Sync {
 /// `TooLarge`: the event is, and the function was not called. `Unavailable`: it did not answer in time, and is ended.
 /// `Internal`: it failed, or its answer is too large.
 pub(super) async fn invoke(function: &dyn Function, call: Call, event: &Value) -> Result<Vec<u8>> {
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        tracing::debug!(
+            function = call.arn,
+            request.id = call.request_id,
+            event = shown(event),
+            "the function is called"
+        );
+    }
     let event = serde_json::to_vec(event)
         .map_err(|error| Error::new(Kind::Internal, "writing an event").because(error))?;
     if event.len() > sizes::EVENT {
@@ -80,6 +88,26 @@ pub(super) async fn invoke(function: &dyn Function, call: Call, event: &Value) -
         return Err(Error::new(Kind::Internal, what));
     }
     Ok(answer)
+}
+
+/// `event` for the log: without a profile in it, and without what lets its sender in.
+fn shown(event: &Value) -> String {
+    let Some(fields) = event.as_object() else { return event.to_string() };
+    let mut shown = serde_json::Map::new();
+    for (name, value) in fields {
+        let value = match (name.as_str(), value) {
+            ("body", Value::String(body)) => format!("... {} bytes", body.len()).into(),
+            ("cookies", _) => "...".into(),
+            ("headers", Value::Object(headers)) => {
+                let mut headers = headers.clone();
+                headers.entry("authorization").and_modify(|value| *value = "...".into());
+                headers.into()
+            }
+            (_, value) => value.clone(),
+        };
+        shown.insert(name.clone(), value);
+    }
+    Value::Object(shown).to_string()
 }
 
 /// The server's function and the worker's, as their binaries make them.
@@ -108,6 +136,27 @@ impl Function for autopgo_lambda::worker::Function {
 /// An error as the runtime reports it.
 fn said(error: Diagnostic) -> String {
     format!("{}: {}", error.error_type, error.error_message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_log_has_neither_profiles_nor_tokens() {
+        let event = json!({
+            "rawPath": "/api/profile/a",
+            "headers": { "authorization": "Bearer secret", "host": "x" },
+            "cookies": ["secret"],
+            "body": "c2VjcmV0",
+        });
+        let shown = shown(&event);
+        assert!(!shown.contains("secret") && !shown.contains("c2Vj"), "{shown}");
+        assert!(shown.contains("/api/profile/a") && shown.contains("... 8 bytes"), "{shown}");
+        let batch = json!({ "Records": [{ "body": "hello" }] });
+        assert_eq!(super::shown(&batch), batch.to_string());
+    }
 }
 
 #[cfg(test)]

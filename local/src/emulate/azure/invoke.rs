@@ -76,6 +76,7 @@ fn time(time: Timestamp) -> String {
 pub(super) async fn call(handler: Router, name: &str, told: &Value) -> Result<()> {
     let wrong = |why: String| Error::new(Kind::Unavailable, format!("the function {name} {why}"));
     let body = told.to_string();
+    tracing::debug!(function = name, event = body, "the function is called");
     let request = Request::post(format!("/{name}"))
         .header(HOST, "127.0.0.1")
         .header(USER_AGENT, format!("Azure-Functions-Host/{VERSION}"))

@@ -89,6 +89,7 @@ fn json_post(path: &str) -> Builder {
 /// The status of the answer, which is all that these callers read.
 async fn call(service: Router, request: Builder, body: &Value, lasts: Duration) -> Result<StatusCode> {
     let body = body.to_string();
+    tracing::debug!(event = body, "the worker is called");
     let request = request.header(CONTENT_LENGTH, body.len()).body(Body::from(body));
     let mut request =
         request.map_err(|error| Error::new(Kind::Internal, "asking the worker").because(error))?;

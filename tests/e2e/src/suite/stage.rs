@@ -46,6 +46,33 @@ impl Stage {
         Self::new(host, Shelf::Folder(data), folder, more, Vec::new()).await
     }
 
+    /// The same, with the tokens of [`crate::matrix::LIST`] at its door.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn guarded(host: Host) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data, tokens) = (folder.path().join("data"), folder.path().join("tokens.json"));
+        std::fs::write(&tokens, crate::matrix::LIST).expect("written");
+        // What is said to whoever looks for a mistake has no secrets either.
+        let mut more = ["--log-level", "debug"].map(str::to_owned).to_vec();
+        for (flag, path) in [("--data-dir", &data), ("--tokens-file", &tokens)] {
+            more.extend([flag.to_owned(), path.to_str().expect("UTF-8").to_owned()]);
+        }
+        Self::new(host, Shelf::Folder(data), folder, more, Vec::new()).await
+    }
+
+    /// With the demo, on a folder and a bus in memory.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn demo(host: Host) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let more = ["--demo", "--data-dir", data.to_str().expect("UTF-8")].map(str::to_owned).to_vec();
+        Self::new(host, Shelf::Folder(data), folder, more, Vec::new()).await
+    }
+
     /// On a bucket of MinIO and a bus on NATS, both by URL; `None`, said aloud, where there is no server.
     ///
     /// # Panics
