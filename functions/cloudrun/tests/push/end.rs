@@ -58,7 +58,7 @@ async fn a_start_that_cannot_work_says_why_and_how_google_reads_it() {
         (&["worker"], &[store], "AUTOPGO_EVENT_WRITER_URL"),
         (&["server"], &[store, bus, ("PORT", "http")], "PORT="),
         (&["server"], &[store, bus, ("AUTOPGO_LOG_LEVEL", "loud")], "no log level"),
-        (&["worker"], &[("AUTOPGO_BLOB_STORE_URL", "s3://bucket"), bus], "aws"),
+        (&["worker"], &[("AUTOPGO_BLOB_STORE_URL", "ftp://bucket"), bus], "ftp"),
     ] {
         let mut command = call(program, arguments);
         command.env_remove("PORT").env("K_SERVICE", "worker").envs(variables.iter().copied());
