@@ -89,7 +89,7 @@ impl Cloud {
     pub(crate) fn limits(&self, limits: Limits) -> Limits {
         #[cfg(feature = "aws")]
         if matches!(self, Self::Aws { .. }) {
-            return aws::limits(limits);
+            return aws::limits(&limits);
         }
         limits
     }

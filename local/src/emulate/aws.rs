@@ -36,7 +36,7 @@ pub(super) struct Aws {
 }
 
 /// `limits` with the largest download that the function answers by default, unless a smaller one is set.
-pub(super) fn limits(limits: Limits) -> Limits {
+pub(super) fn limits(limits: &Limits) -> Limits {
     let default = |name: &str| {
         autopgo_lambda::DEFAULTS
             .iter()
@@ -45,7 +45,7 @@ pub(super) fn limits(limits: Limits) -> Limits {
     };
     // Its own defaults are good values, and a test of its own says so.
     let most = Limits::from_lookup(&default).map_or(u64::MAX, |function| function.download_bytes);
-    Limits { download_bytes: limits.download_bytes.min(most), ..limits }
+    Limits { download_bytes: limits.download_bytes.min(most), ..limits.clone() }
 }
 
 impl Aws {
@@ -104,9 +104,9 @@ mod tests {
 
     #[test]
     fn the_largest_download_fits_into_an_answer() {
-        let most = limits(Limits::default()).download_bytes;
+        let most = limits(&Limits::default()).download_bytes;
         let encoded = most.div_ceil(3) * 4;
         assert!(encoded + (100 << 10) < sizes::EVENT as u64, "{encoded}");
-        assert_eq!(limits(Limits { download_bytes: 5, ..Limits::default() }).download_bytes, 5);
+        assert_eq!(limits(&Limits { download_bytes: 5, ..Limits::default() }).download_bytes, 5);
     }
 }

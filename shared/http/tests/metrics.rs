@@ -15,7 +15,8 @@ use autopgo_http::process::{health, metrics};
 use autopgo_http::{Access, Api};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode, Uri};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderValue, Request, StatusCode, Uri};
 use axum::response::Response;
 use tower::ServiceExt;
 
@@ -25,10 +26,8 @@ async fn asked(router: &Router) -> Response {
 
 async fn asked_with(router: &Router, token: Option<&str>) -> Response {
     let mut request = Request::new(Body::empty());
-    if let Some(token) = token {
-        let value = format!("Bearer {token}").parse().expect("a header");
-        request.headers_mut().insert("authorization", value);
-    }
+    let bearer = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
+    request.headers_mut().extend(bearer.map(|bearer| (Some(AUTHORIZATION), bearer)));
     *request.uri_mut() = Uri::from_static("/metrics");
     match router.clone().oneshot(request).await {
         Ok(response) => response,

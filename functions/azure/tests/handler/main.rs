@@ -1,6 +1,6 @@
 //! The handler over stores and buses in memory, asked as the host asks it.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "all of it is a test")]
+#![expect(clippy::expect_used, reason = "all of it is a test")]
 
 mod called;
 mod deploy;

@@ -122,19 +122,19 @@ pub(super) fn made_of(parts: Parts) -> (Arc<dyn Function>, Arc<dyn Function>) {
 #[async_trait]
 impl Function for autopgo_lambda::http::Function {
     async fn invoke(&self, event: Vec<u8>, call: Call) -> Result<Vec<u8>, String> {
-        self.call_json(&event, call.context()).await.map_err(said)
+        self.call_json(&event, call.context()).await.map_err(|error| said(&error))
     }
 }
 
 #[async_trait]
 impl Function for autopgo_lambda::worker::Function {
     async fn invoke(&self, event: Vec<u8>, call: Call) -> Result<Vec<u8>, String> {
-        self.call_json(&event, call.context()).await.map_err(said)
+        self.call_json(&event, call.context()).await.map_err(|error| said(&error))
     }
 }
 
 /// An error as the runtime reports it.
-fn said(error: Diagnostic) -> String {
+fn said(error: &Diagnostic) -> String {
     format!("{}: {}", error.error_type, error.error_message)
 }
 

@@ -363,7 +363,7 @@ mod tests {
     async fn the_log_has_the_name_and_never_the_token() {
         let world = World::new();
         let bearer = world.bearer();
-        for format in [Format::Text, Format::Json] {
+        for format in [Format::Text, Format::Json, Format::Google] {
             let (lines, _log) = Lines::of(Level::Debug, format);
             for (path, header) in [
                 ("/of/team-a", bearer.as_str()),
@@ -384,7 +384,7 @@ mod tests {
             let lines: Vec<&str> = text.lines().collect();
             assert_eq!(lines.len(), 4, "{text}");
             match format {
-                Format::Json => {
+                Format::Json | Format::Google => {
                     let names: Vec<_> = text
                         .lines()
                         .map(|line| {
