@@ -72,7 +72,7 @@ mod minio_and_core_nats {
 async fn the_demo_runs_behind_a_stage() {
     let mut stage = Stage::demo(Host::AwsStage).await;
     stage.base("hello-app").await;
-    assert!(stage.merged("hello-app", "message") > 0, "{:#?}", stage.log());
+    stage.brought("hello-app", "message").await;
     stage.stop().await;
 }
 

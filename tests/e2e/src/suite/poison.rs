@@ -3,7 +3,6 @@
 use super::Stage;
 use super::shelf::staged;
 use crate::once::{merged, name, upload};
-use crate::wait;
 
 const APP: &str = "poison";
 
@@ -32,8 +31,7 @@ pub(super) async fn perform(stage: &Stage) {
     for number in 0..5 {
         answered.insert(upload(&stage.client, &url, name(number)).await.expect("taken"));
     }
-    wait::until("an upload after it is merged", async || (stage.merged(APP, "message") > 0).then_some(()))
-        .await;
+    stage.brought(APP, "message").await;
     let staging = format!("{APP}/staging/");
     assert_eq!(
         merged(&stage.client, &url, &answered, async || stage.shelf.keys(&staging).await.len()).await,

@@ -233,6 +233,15 @@ impl Stage {
         ours.filter_map(|line| line["uploads"].as_u64()).sum()
     }
 
+    /// Waits until something of `app` was merged because of this, which is logged a moment after it can be seen.
+    ///
+    /// # Panics
+    /// When it takes too long.
+    pub async fn brought(&self, app: &str, by: &str) {
+        let what = format!("a {by} brings something of {app}");
+        wait::until(&what, async || (self.merged(app, by) > 0).then_some(())).await;
+    }
+
     /// Asks the process to stop, and waits until it has.
     ///
     /// # Panics

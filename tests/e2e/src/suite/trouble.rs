@@ -47,7 +47,7 @@ pub(super) async fn perform(stage: &Stage) {
 /// Waits until the worker has given up on a message at least once.
 async fn handed_back(stage: &Stage) {
     wait::until("the worker hands it back", async || {
-        stage.lines("messages are handed back").iter().any(|line| line["app"] == APP).then_some(())
+        stage.lines("a message is handed back").iter().any(|line| line["app"] == APP).then_some(())
     })
     .await;
 }
