@@ -1,5 +1,5 @@
-//! The static binary, as the image has it: in an empty root, beside nothing but the certificates of authorities. Built as
-//! a release for musl, which takes minutes: `tests/run functions` does it.
+//! The static binary, as the image has it: in an empty root, beside nothing but the certificates of authorities. Built
+//! for musl, which takes minutes: `tests/run functions` does it.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "all of this is a test")]
 
 use std::fs::Permissions;
@@ -17,9 +17,7 @@ const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 
 fn program() -> PathBuf {
     let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
-    // As a release it is one anyway if this is.
-    let release: &[_] = if cfg!(debug_assertions) { &["--release"] } else { &[] };
-    built("autopgo-cloudrun", &[release, &["--locked", "--target", &target]].concat())
+    built("autopgo-cloudrun", &["--locked", "--target", &target])
 }
 
 #[tokio::test]
