@@ -51,7 +51,7 @@ async fn uploads_come_in_and_are_merged_whichever_way_requests_go() {
         // What is told is not read back: the host gives base64 to its client as it stands.
         assert_eq!(compact.starts_with(&[0x1f, 0x8b]), way != "told", "{way}");
         for (method, path, status) in
-            [("GET", "nothing", 404), ("PUT", "profile/checkout", 404), ("DELETE", "profile/checkout", 200)]
+            [("GET", "nothing", 404), ("PUT", "profile/checkout", 405), ("DELETE", "profile/checkout", 200)]
         {
             let url = format!("http://{}/api/{path}", host.address());
             let answer =
