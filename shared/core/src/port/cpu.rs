@@ -109,7 +109,7 @@ impl Threads {
                 work
             }
         };
-        drop(work.run());
+        work.run(|| {});
     }
 
     fn start(&self) -> io::Result<Sender<Call>> {
@@ -117,11 +117,12 @@ impl Threads {
         let home = Arc::downgrade(&self.idle);
         let work = move || {
             for Call { work, next } in calls {
-                let permit = work.run();
-                let Some(home) = home.upgrade() else { return };
-                idle(&home).push(next);
-                // Whoever gets it finds this thread.
-                drop(permit);
+                work.run(|| {
+                    // Before the permit is given back, so that whoever gets it finds this thread.
+                    if let Some(home) = home.upgrade() {
+                        idle(&home).push(next);
+                    }
+                });
             }
         };
         Builder::new().name("autopgo-cpu".to_owned()).spawn(work)?;
@@ -130,15 +131,17 @@ impl Threads {
 }
 
 impl Work {
-    /// Does it, and gives back the permit to do more.
-    fn run(self) -> Option<OwnedSemaphorePermit> {
+    /// Does it, then `rest`, gives back the permit, and tells whoever waits.
+    fn run(self, rest: impl FnOnce()) {
+        let Self { job, permit, ended } = self;
         // What a job was at is nobody's after its panic, which the log has.
-        if catch_unwind(AssertUnwindSafe(self.job)).is_err() {
+        if catch_unwind(AssertUnwindSafe(job)).is_err() {
             tracing::error!("a computation panicked");
         }
+        rest();
+        drop(permit);
         // Nobody waits any more: then nobody need know.
-        let _ = self.ended.send(());
-        self.permit
+        let _ = ended.send(());
     }
 }
 
@@ -211,10 +214,6 @@ mod tests {
         let mut threads = HashSet::new();
         for _ in 0..20 {
             threads.insert(offload(&cpu, || std::thread::current().id()).await.expect("done"));
-            // Its end is told before it is at rest again.
-            while idle(&cpu.idle).is_empty() {
-                tokio::task::yield_now().await;
-            }
         }
         assert_eq!(threads.len(), 1);
     }

@@ -43,9 +43,10 @@ impl Cloud {
             ("AUTOPGO_BLOB_STORE_URL", own(&bucket.url)),
             ("AUTOPGO_EVENT_WRITER_URL", topic),
             ("AUTOPGO_TOKENS", tokens.to_string()),
+            ("AUTOPGO_SWEEP_AFTER", "1s".to_owned()),
         ];
         let server = functions.function("autopgo-lambda-server", 29, &variables).await;
-        let worker = functions.function("autopgo-lambda-worker", TIMEOUT, &variables[..2]).await;
+        let worker = functions.function("autopgo-lambda-worker", TIMEOUT, &variables).await;
         functions.feed(&worker, &aws.queue_arn("events"), 10).await;
         let url = functions.api(&server, "prod").await;
         Some(Self { functions, bucket, aws, worker, url })
@@ -204,7 +205,11 @@ async fn what_is_poisoned_is_set_aside_alone() {
         assert_eq!(once::merged(&client, &base, &names, left).await, names.len());
 
         let schedule = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
-        cloud.functions.invoke(&cloud.worker, &schedule).await;
+        wait::until("the sweep finds the one", async || {
+            cloud.functions.invoke(&cloud.worker, &schedule).await;
+            cloud.bucket.keys("shop/staging/").await.is_empty().then_some(())
+        })
+        .await;
         let names: BTreeSet<String> = (0..10).filter(|number| *number != 3).map(once::name).collect();
         cloud.merged("shop", &names).await;
     }
