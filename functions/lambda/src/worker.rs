@@ -15,6 +15,10 @@ use crate::{diagnostic, kafka, schedule};
 /// How long before its end an invocation gives up what it has not done: it still has to say so.
 const MARGIN: Duration = Duration::from_secs(1);
 
+/// The longest that the platform lets one take
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
 /// The worker as a function.
 #[derive(Clone)]
 pub struct Function {
@@ -80,8 +84,37 @@ impl Function {
     }
 }
 
-/// When an invocation should have answered: a little before it is cut off.
+/// When an invocation should have answered: a little before it is cut off. One that is over before it begins is one of
+/// which nobody knows when it ends: `cargo lambda watch` says the time at which it was called.
 fn end(context: &Context) -> Instant {
-    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let left = context.deadline().duration_since(SystemTime::now()).ok().filter(|left| !left.is_zero());
+    let left = left.unwrap_or(LONGEST);
     Instant::now() + left.saturating_sub(MARGIN.min(left / 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    /// How long an invocation works whose deadline is so far from now.
+    fn works(ahead: Option<Duration>) -> Duration {
+        let deadline = ahead.map_or(UNIX_EPOCH, |ahead| SystemTime::now() + ahead);
+        let deadline = deadline.duration_since(UNIX_EPOCH).expect("after 1970");
+        let mut context = Context::default();
+        context.deadline = u64::try_from(deadline.as_millis()).expect("milliseconds");
+        end(&context) - Instant::now()
+    }
+
+    #[test]
+    fn an_invocation_ends_before_it_is_cut_off() {
+        for (ahead, most) in [(120, 119_000), (4, 3_000), (2, 1_500)] {
+            let works = works(Some(Duration::from_secs(ahead)));
+            let most = Duration::from_millis(most);
+            assert!(works <= most && most - works < Duration::from_secs(1), "{ahead}: {works:?}");
+        }
+        // Whoever says that it is over has not said when it is.
+        let unknown = works(None);
+        assert!(unknown > Duration::from_secs(14 * 60) && unknown < LONGEST, "{unknown:?}");
+    }
 }

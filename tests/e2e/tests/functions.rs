@@ -3,3 +3,5 @@
 
 #[path = "functions/lambda.rs"]
 mod lambda;
+#[path = "functions/watch.rs"]
+mod watch;
