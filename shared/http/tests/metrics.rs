@@ -10,7 +10,7 @@ use autopgo_core::memory::blobs::MemoryBlobs;
 use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
 use autopgo_core::port::cpu::Inline;
 use autopgo_core::server::Server;
-use autopgo_http::access::{Name, Secret, Token, Tokens};
+use autopgo_http::access::{Name, Pattern, Secret, Token, Tokens};
 use autopgo_http::process::{health, metrics};
 use autopgo_http::{Access, Api};
 use axum::Router;
@@ -60,8 +60,8 @@ async fn the_page_is_there_once_somebody_keeps_metrics() {
     assert!(page.contains(two), "{page}");
 
     // Where there are tokens it wants one, if only one that may do nothing else.
-    let secret = Secret::fresh().expect("random");
-    let token = Token::new(Name::parse("prometheus").expect("a name"), &secret, vec![], vec![]);
+    let (secret, all) = (Secret::fresh().expect("random"), Pattern::parse("*").expect("a pattern"));
+    let token = Token::new(Name::parse("prometheus").expect("a name"), &secret, vec![], vec![all]);
     let list = format!("[{}]", serde_json::to_string(&token).expect("JSON"));
     let access = Access::by(Tokens::parse(&list, "list").expect("a list"));
     let clock = Arc::new(System);

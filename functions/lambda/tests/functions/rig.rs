@@ -8,9 +8,11 @@ use async_trait::async_trait;
 use autopgo_boot::{Config, Ports, Served, rules, server, worker};
 use autopgo_core::clock::System;
 use autopgo_core::error::{Error, Kind, Result};
+use autopgo_core::host::Host;
 use autopgo_core::memory::blobs::MemoryBlobs;
 use autopgo_core::memory::bus::{ACK_DEADLINE, MemoryBus};
 use autopgo_core::port::blobs::{Blobs, Entry, Object, Signed, Stat, Version, When};
+use autopgo_core::port::cpu::Inline;
 use autopgo_http::{Access, Api};
 use autopgo_lambda::{http, worker as fed};
 use bytes::Bytes;
@@ -33,7 +35,8 @@ impl World {
     pub(crate) fn over(blobs: Arc<dyn Blobs>, config: &Config) -> Self {
         let topic = Arc::new(MemoryBus::new(Arc::new(System), ACK_DEADLINE));
         let ports = Ports { blobs: Arc::clone(&blobs), topic, subscription: None };
-        let host = ports.host(config);
+        // A clock that a test turns would not wait for another thread.
+        let host = Host { cpu: Arc::new(Inline), ..ports.host(config) };
         let rules = rules(config).expect("no rules");
         let worker = fed::Function::new(worker(config, rules, host.clone()), config.sweep_after);
         let Served { server, checks } = server(&ports, host);

@@ -190,7 +190,9 @@ fn unknown(what: &str, name: &str, names: &[&str]) -> Error {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, OnceLock};
+
+    use tracing::Dispatch;
 
     /// Keeps what is logged.
     #[derive(Clone, Default)]
@@ -209,6 +211,10 @@ pub(crate) mod tests {
     impl Lines {
         /// A log of this thread from `level` on, for as long as the guard lives.
         pub(crate) fn of(level: Level, format: Format) -> (Self, tracing::subscriber::DefaultGuard) {
+            // While there is one subscriber, a line that another thread comes to first is nobody's for good: that thread is
+            // asked, and has none. So there is another one, always.
+            static SECOND: OnceLock<Dispatch> = OnceLock::new();
+            SECOND.get_or_init(|| Dispatch::new(subscriber(Level::Debug, Format::Text, false, io::sink)));
             let lines = Self::default();
             let writer = lines.clone();
             let subscriber = subscriber(level, format, false, move || writer.clone());
