@@ -153,10 +153,11 @@ async fn what_is_wrong_at_the_start_is_said_to_the_platform_and_in_the_log() {
         (SERVER, vec![store, events, ("AUTOPGO_MAX_BODY_BYTES", "much")], "AUTOPGO_MAX_BODY_BYTES=\"much\""),
         (SERVER, vec![store, events, ("AUTOPGO_LOG_LEVEL", "loud")], "AUTOPGO_LOG_LEVEL"),
         (WORKER, vec![store, events, ("AUTOPGO_PRUNE", "/no/such/file")], "AUTOPGO_PRUNE"),
-        (WORKER, vec![("AUTOPGO_BLOB_STORE_URL", "gs://b"), events], "feature gcp"),
+        (WORKER, vec![("AUTOPGO_BLOB_STORE_URL", "ftp://b"), events], "ftp"),
     ] {
         let mut function = Function::start(program, &variables);
-        let failure = function.api.init_failed().await;
+        let failed = tokio::time::timeout(PATIENCE, function.api.init_failed()).await;
+        let failure = failed.unwrap_or_else(|_| panic!("{says}: it started"));
         assert!(failure.message.contains(says), "{says}: {failure:?}");
         assert_eq!((&*failure.header, &*failure.kind), ("Init.Invalid", "Invalid"));
         let (status, log) = function.ended().await;
