@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use autopgo_e2e::process::{Running, built, call, free_address};
+use autopgo_e2e::process::{Running, alone, call, free_address};
 use autopgo_e2e::{once, profile};
 use reqwest::Client;
 
@@ -17,7 +17,7 @@ const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 
 fn program() -> PathBuf {
     let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
-    built("autopgo-cloudrun", &["--locked", "--target", &target])
+    alone("autopgo-cloudrun", &["--locked", "--target", &target])
 }
 
 #[tokio::test]

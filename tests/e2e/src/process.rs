@@ -12,50 +12,56 @@ use tokio::process::Child;
 use crate::paths::root;
 use crate::{facts, wait};
 
-/// The command, built as the README builds it, but with every store and bus for the stories about those, and as a release
-/// if this is one. Cargo makes it anew only when a source has changed.
+/// The command with every cloud in it, and for the stories about them every store and bus; as a release if this is one.
 ///
 /// # Panics
 /// When it cannot be built.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let features: &[_] = if cfg!(feature = "services") { &["--features", "full"] } else { &[] };
-        built("autopgo", features)
-    })
+    BINARY.get_or_init(|| program("autopgo"))
 }
 
-/// The same with every cloud in it: its functions, stores and buses. A test takes this one or the other, for they stand in
-/// one place.
+/// A program of the workspace, as a release if this is one. Cargo makes it anew only when a source has changed.
 ///
 /// # Panics
 /// When it cannot be built.
-pub fn with_clouds() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let clouds = ["--features", if cfg!(feature = "services") { "full" } else { "aws,azure,gcp" }];
-    BINARY.get_or_init(|| built("autopgo", &clouds))
+pub fn program(name: &str) -> PathBuf {
+    let usual =
+        if cfg!(feature = "services") { "autopgo/full" } else { "autopgo/aws,autopgo/azure,autopgo/gcp" };
+    // `tests/run` names those that it builds the tests with.
+    let features = std::env::var("AUTOPGO_TEST_FEATURES").unwrap_or_else(|_| usual.to_owned());
+    // With a test among the targets, and of the whole workspace: so what it leans on is what the tests have already.
+    cargo_builds(name, &["--workspace", "--bin", name, "--test", "house", "--features", &features])
 }
 
-/// The one program of this package, built with these arguments, as a release if this is one.
+/// The one program of this package, with no feature that the package itself does not ask for.
 ///
 /// # Panics
 /// When it cannot be built.
-pub fn built(package: &str, arguments: &[&str]) -> PathBuf {
+pub fn alone(package: &str, arguments: &[&str]) -> PathBuf {
+    cargo_builds(package, &[&["--package", package], arguments].concat())
+}
+
+fn cargo_builds(name: &str, arguments: &[&str]) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--quiet", "--package", package, "--message-format", "json"])
+        .args(["build", "--quiet", "--message-format", "json"])
         .args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] })
         .args(arguments)
         .current_dir(root())
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "{package} cannot be built");
+    assert!(output.status.success(), "{name} cannot be built");
     let messages = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
-    let executable = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let executable =
-        executable.filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned())).next_back();
-    PathBuf::from(executable.expect("cargo names the executable"))
+    let mut messages =
+        messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let made = messages.find_map(|message| {
+        let target = &message["target"];
+        let wanted = target["name"] == name && target["kind"][0] == "bin";
+        wanted.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+    });
+    made.expect("cargo names the executable")
 }
 
 /// A call of the command, without any `AUTOPGO_*` of whoever runs the tests.

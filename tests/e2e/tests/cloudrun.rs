@@ -9,7 +9,7 @@ use std::time::Duration;
 use autopgo_core::clock::System;
 use autopgo_core::port::bus::{Delivery, Subscription};
 use autopgo_e2e::bus::Bus;
-use autopgo_e2e::process::{Running, built, call, free_address};
+use autopgo_e2e::process::{self, Running, call, free_address};
 use autopgo_e2e::store::Store;
 use autopgo_e2e::{once, skip, wait};
 use autopgo_fakes::push::{Message, Shape};
@@ -24,7 +24,7 @@ const UPLOADS: usize = 90;
 
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<std::path::PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| built("autopgo-cloudrun", &[]))
+    PROGRAM.get_or_init(|| process::program("autopgo-cloudrun"))
 }
 
 async fn start(role: &str, store: &Store, writer: &str, variables: &[(&str, String)]) -> Running {

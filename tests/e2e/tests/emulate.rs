@@ -84,7 +84,7 @@ fn what_is_no_cloud_and_what_has_no_stage_is_said() {
         (["--emulate", "aws", "--stage", "a/b"], "letters, digits"),
     ] {
         let command = [&["local"][..], &arguments].concat();
-        let output = process::call(process::with_clouds(), &command).output().expect("autopgo starts");
+        let output = process::call(process::binary(), &command).output().expect("autopgo starts");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(2) && said.contains(says), "{arguments:?}: {said}");
     }

@@ -4,7 +4,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 use super::Stage;
-use crate::process::{Running, call, free_address, with_clouds};
+use crate::process::{Running, binary, call, free_address};
 use crate::{paths, profile};
 
 const APP: &str = "scraped";
@@ -24,7 +24,7 @@ pub(super) async fn perform(stage: &Stage) {
     let (url, port) = (stage.url(), health.port().to_string());
     let arguments = ["scrape", targets.to_str().expect("UTF-8"), "--api-url", &url, "--port", &port];
     let round = ["--frequency", "1h", "--duration", "1s", "--sample-size", "1"];
-    let scraper = Running::start(call(with_clouds(), &[&arguments[..], &round].concat()), health).await;
+    let scraper = Running::start(call(binary(), &[&arguments[..], &round].concat()), health).await;
     assert_eq!(profile::seen(&stage.base(APP).await, ""), profile::seen(&bytes, ""));
     let (code, log) = scraper.stop().await;
     assert_eq!(code, Some(0), "{log:#?}");

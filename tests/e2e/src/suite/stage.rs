@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::host::Host;
 use super::shelf::Shelf;
-use crate::process::{Running, call, free_address, with_clouds};
+use crate::process::{Running, binary, call, free_address};
 use crate::wait;
 
 /// How often the store is swept, and how old an upload is before a sweep takes it: late enough for what a message told of
@@ -130,7 +130,7 @@ impl Stage {
         arguments.extend(SWEEPING);
         arguments.extend(self.host.arguments());
         arguments.extend(self.more.iter().map(String::as_str));
-        let mut command = call(with_clouds(), &arguments);
+        let mut command = call(binary(), &arguments);
         command.envs(self.variables.iter().cloned());
         self.running = Some(Running::start_at(command, self.url()).await);
     }
@@ -156,7 +156,7 @@ impl Stage {
     /// When it cannot be started.
     pub async fn run(&self, arguments: &[&str]) -> Output {
         let url = self.url();
-        let command = call(with_clouds(), &[arguments, &["--api-url", &url]].concat());
+        let command = call(binary(), &[arguments, &["--api-url", &url]].concat());
         tokio::process::Command::from(command).output().await.expect("autopgo starts")
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use autopgo_e2e::azurite::Container;
 use autopgo_e2e::paths::root;
-use autopgo_e2e::process::built;
+use autopgo_e2e::process;
 use autopgo_e2e::wait;
 use autopgo_fakes::functions_host::{Host, Setup};
 use autopgo_fakes::servicebus::{self, Fake};
@@ -20,10 +20,10 @@ const SUBSCRIPTION: &str = "worker";
 /// So often is a message delivered until it is a dead letter.
 const DELIVERIES: u32 = 4;
 
-/// The handler's program, built as it is released but in the profile of these tests.
+/// The handler's program.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| built("autopgo-azure", &[]))
+    PROGRAM.get_or_init(|| process::program("autopgo-azure"))
 }
 
 /// A Function App at work.
