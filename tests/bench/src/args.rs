@@ -23,9 +23,13 @@ pub(crate) enum Command {
     #[command(override_usage = "tests/bench/store-calls [--write]")]
     StoreCalls(StoreCalls),
     /// Put a steady load on a server and two workers for minutes and tell what they hold.
-    #[cfg(feature = "soak")]
+    #[cfg(feature = "services")]
     #[command(override_usage = "tests/bench/soak [--minutes N] [--rate N] [--apps N] [--write]")]
     Soak(Soak),
+    /// Start the functions of AWS Lambda, ask them, and tell how long they take and what they weigh.
+    #[cfg(feature = "services")]
+    #[command(override_usage = "tests/bench/functions [--write]")]
+    Functions(Functions),
     /// Do one job and report its time and peak memory: what is measured.
     #[command(hide = true)]
     Job {
@@ -96,7 +100,7 @@ pub(crate) struct StoreCalls {
     pub(crate) revision: String,
 }
 
-#[cfg(feature = "soak")]
+#[cfg(feature = "services")]
 #[derive(Debug, clap::Args)]
 pub(crate) struct Soak {
     /// How long: the last minute is compared with the third.
@@ -122,7 +126,33 @@ pub(crate) struct Soak {
     pub(crate) revision: String,
 }
 
-#[cfg(feature = "soak")]
+#[cfg(feature = "services")]
+#[derive(Debug, clap::Args)]
+pub(crate) struct Functions {
+    /// Write the table into RESULTS.md, if the machine is quiet.
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// What `cargo lambda build` made: a folder for each program, with the program and its zip.
+    #[arg(long, hide = true)]
+    pub(crate) bootstraps: PathBuf,
+    /// The folder of the recorded profiles.
+    #[arg(long, hide = true)]
+    pub(crate) profiles: PathBuf,
+    /// Where results are published.
+    #[arg(long, hide = true)]
+    pub(crate) results: PathBuf,
+    /// The load average over one minute from before anything was built.
+    #[arg(long, hide = true)]
+    pub(crate) load: f64,
+    /// Today.
+    #[arg(long, hide = true)]
+    pub(crate) date: String,
+    /// The commit it was built from.
+    #[arg(long, hide = true)]
+    pub(crate) revision: String,
+}
+
+#[cfg(feature = "services")]
 fn at_least_one(value: &str) -> Result<usize, String> {
     match value.parse() {
         Ok(0) => Err("at least 1".to_owned()),

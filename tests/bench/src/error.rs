@@ -33,9 +33,9 @@ pub(crate) enum Error {
     Unexpected { what: String },
     #[error("this costs more calls than it may: {0}")]
     TooMany(String),
-    #[cfg(feature = "soak")]
+    #[cfg(feature = "services")]
     #[error("this does not hold: {0}")]
-    Soaked(String),
+    Missed(String),
     #[error("starting the runtime: {0}")]
     Runtime(io::Error),
     #[error("{path}: the section between `{open}` and `{close}` is not whole; mend it by hand")]

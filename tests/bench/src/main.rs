@@ -1,23 +1,27 @@
 //! The Rust side of `tests/bench/versus-go`, which builds everything and calls this: it runs the Go reference and the
 //! engine in turns, each job in a process of its own, and prints how they compare. Those processes of ours are this
-//! same binary with another command. And of `tests/bench/store-calls` and `tests/bench/soak`.
+//! same binary with another command. And of its neighbours.
 
 mod args;
 mod calls;
 mod contest;
 mod counting;
 mod error;
+#[cfg(feature = "services")]
+mod functions;
 mod hostile;
 mod job;
 mod machine;
 mod program;
 mod results;
 mod row;
-#[cfg(feature = "soak")]
+#[cfg(feature = "services")]
 mod soak;
 mod table;
 mod target;
 
+use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -33,8 +37,10 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::VersusGo(args) => versus_go(&args),
         Command::StoreCalls(args) => store_calls(&args),
-        #[cfg(feature = "soak")]
+        #[cfg(feature = "services")]
         Command::Soak(args) => soak(args),
+        #[cfg(feature = "services")]
+        Command::Functions(args) => functions(&args),
         Command::Job { warm, job } => job::run(&job, warm).map(|report| println!("{report}")),
     };
     match done {
@@ -48,26 +54,58 @@ fn main() -> ExitCode {
 
 /// Measures what was asked for, prints it, and publishes it if the machine was quiet.
 fn versus_go(args: &VersusGo) -> Result<(), Error> {
-    let noisy = args.write && !machine::is_quiet(args.load);
-    let warning = format!(
-        "the load average was {} when this began, not below {}: what is measured now is not published",
-        args.load,
-        machine::QUIET
-    );
-    if noisy {
-        eprintln!("{warning}");
-    }
+    let quiet = Quiet::new(args.write, args.load);
     let bench = Bench::new(args)?;
     let lines = row::measure(&bench, args.row.as_deref())?;
     let report = results::Report { facts: machine::facts(args, &bench.go)?, lines };
     print!("{report}");
-    if noisy {
-        eprintln!("{} is as it was: {warning}", args.results.display());
-    } else if args.write {
-        results::publish("versus-go", &report, &args.results)?;
-        eprintln!("{} is written", args.results.display());
+    quiet.publish("versus-go", &report, &args.results)
+}
+
+/// Whether what is measured is to be published: not without being asked to, and not from a machine that was busy.
+struct Quiet {
+    write: bool,
+    warning: Option<String>,
+}
+
+impl Quiet {
+    fn new(write: bool, load: f64) -> Self {
+        let busy = write && !machine::is_quiet(load);
+        let warning = busy.then(|| {
+            format!(
+                "the load average was {load} when this began, not below {}: what is measured now is not published",
+                machine::QUIET
+            )
+        });
+        if let Some(warning) = &warning {
+            eprintln!("{warning}");
+        }
+        Self { write, warning }
     }
-    Ok(())
+
+    fn publish(&self, name: &str, report: &impl fmt::Display, results: &Path) -> Result<(), Error> {
+        if let Some(warning) = &self.warning {
+            eprintln!("{} is as it was: {warning}", results.display());
+        } else if self.write {
+            results::publish(name, report, results)?;
+            eprintln!("{} is written", results.display());
+        }
+        Ok(())
+    }
+}
+
+/// Starts and asks the functions, prints what was found, and publishes it if the machine was quiet.
+#[cfg(feature = "services")]
+fn functions(args: &args::Functions) -> Result<(), Error> {
+    let quiet = Quiet::new(args.write, args.load);
+    let runtime = tokio::runtime::Runtime::new().map_err(Error::Runtime)?;
+    let report = runtime.block_on(functions::run(args))?;
+    let facts = format!("{}, revision {}, load average before {}", args.date, args.revision, args.load);
+    let text = format!("- {facts}\n- {}\n\n{report}", machine::machine()?);
+    print!("{text}");
+    quiet.publish("functions", &text, &args.results)?;
+    let missed: Vec<String> = report.missed().collect();
+    if missed.is_empty() { Ok(()) } else { Err(Error::Missed(missed.join("; "))) }
 }
 
 /// Counts, prints, and publishes if that is asked for.
@@ -86,7 +124,7 @@ fn store_calls(args: &StoreCalls) -> Result<(), Error> {
 }
 
 /// Puts the load on, prints what was seen, and publishes it if that is asked for.
-#[cfg(feature = "soak")]
+#[cfg(feature = "services")]
 fn soak(args: args::Soak) -> Result<(), Error> {
     let (write, results) = (args.write, args.results.clone());
     let facts = format!("{}, revision {}", args.date, args.revision);
@@ -98,5 +136,5 @@ fn soak(args: args::Soak) -> Result<(), Error> {
         results::publish("soak", &text, &results)?;
         eprintln!("{} is written", results.display());
     }
-    if report.missed.is_empty() { Ok(()) } else { Err(Error::Soaked(report.missed.join("; "))) }
+    if report.missed.is_empty() { Ok(()) } else { Err(Error::Missed(report.missed.join("; "))) }
 }
