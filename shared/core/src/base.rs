@@ -29,7 +29,16 @@ pub async fn read(host: &Host, app: &App, object: Object) -> Result<Base> {
 }
 
 async fn parse(host: &Host, app: &App, object: Object, limits: Limits) -> Result<Base> {
-    let parsed = host.compute(move || Ok(Profile::parse(&object.bytes, &limits)?)).await;
+    let app = app.clone();
+    host.compute(move || of(&app, &object.bytes, &limits)).await
+}
+
+/// The base profile of `app` in these bytes. It computes: not for an async thread.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn of(app: &App, bytes: &[u8], limits: &Limits) -> Result<Base> {
+    let parsed = Profile::parse(bytes, limits).map_err(Error::from);
     let mut profile = parsed.map_err(|error| unreadable(app, &error))?;
     let ledger = Ledger::take(&mut profile);
     Ok(Base { profile: Some(profile).filter(|profile| profile.sample_count() > 0), ledger })

@@ -11,6 +11,7 @@ use autopgo_pprof::Profile;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::clock::since;
 use crate::key::Id;
 
 /// How far the clocks of clients, servers and workers may differ.
@@ -60,6 +61,11 @@ impl Ledger {
         let deleted = self.deleted.map(|time| format!("{DELETED}{time}"));
         let decided = self.decided.iter().map(|id| format!("{MERGED}{id}"));
         base.set_comments(own.into_iter().chain(write).chain(deleted).chain(decided));
+    }
+
+    /// The ids whose grace time is over: those whose staged object is gone may leave.
+    pub(crate) fn old(&self, now: Timestamp) -> Vec<Id> {
+        self.decided.iter().filter(|id| since(id.time(), now) > GRACE).cloned().collect()
     }
 
     /// Notes that a deletion of `time` was applied; an older one changes nothing.

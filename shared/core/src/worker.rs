@@ -8,6 +8,7 @@ mod fold;
 mod gather;
 mod merge;
 mod message;
+mod next;
 mod outcome;
 mod pull;
 mod settle;

@@ -7,9 +7,8 @@ use bytes::Bytes;
 
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
-use crate::host::Host;
 use crate::key::{Id, Key};
-use crate::ledger::{self, Ledger};
+use crate::ledger;
 use crate::limits::Limits;
 use crate::port::cpu::Cpu;
 use crate::rules::Rules;
@@ -39,8 +38,8 @@ pub(super) struct Fold {
 /// What came of it.
 #[derive(Default)]
 pub(super) struct Folded {
-    /// The new base, if it has anything new.
-    pub(super) write: Option<Unwritten>,
+    /// The new base, without a ledger, if it has anything new.
+    pub(super) whole: Option<Profile>,
     /// The uploads in it.
     pub(super) merged: Vec<Id>,
     /// The uploads that are to be set aside, each with its reason.
@@ -49,22 +48,6 @@ pub(super) struct Folded {
     pub(super) left: Vec<Id>,
     /// Whether the base was compacted because it would have passed a limit.
     pub(super) squeezed: bool,
-}
-
-/// A new base that waits for its ledger.
-pub(super) struct Unwritten(Profile);
-
-impl Unwritten {
-    /// The bytes to write.
-    pub(super) async fn with(self, host: &Host, ledger: Ledger) -> Result<Bytes> {
-        let (write, most) = (host.clock.uuid(), host.limits.comments);
-        host.compute(move || {
-            let mut profile = self.0;
-            ledger.put(&mut profile, write, most);
-            Ok(profile.write().into())
-        })
-        .await
-    }
 }
 
 /// A base that uploads are folded into, which takes it up.
@@ -119,7 +102,7 @@ impl Fold {
             let sum = sum.take().map_or_else(|| self.again(bytes.as_ref()), |sum| Ok(Some(sum)))?;
             let problem = match self.whole(sum, &parts)? {
                 Ok((whole, squeezed)) => {
-                    return Ok(Folded { write: Some(Unwritten(whole)), merged, rejected, left, squeezed });
+                    return Ok(Folded { whole: Some(whole), merged, rejected, left, squeezed });
                 }
                 Err(problem) => problem,
             };
@@ -145,7 +128,7 @@ impl Fold {
                 format!("with it the base profile would be too large, even when compacted: {problem}");
             rejected.extend(merged.drain(..).map(|id| (id, Reason { message: message.clone() })));
         }
-        Ok(Folded { write: None, merged, rejected, left, squeezed: false })
+        Ok(Folded { whole: None, merged, rejected, left, squeezed: false })
     }
 
     /// Sorts out uploads as they are read with these `limits`, up to as many as can be held.

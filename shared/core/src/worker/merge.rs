@@ -1,8 +1,8 @@
 //! One merge of uploads into the base profile of an application: the attempt, its steps in the order that makes it
 //! exact, and the loop that starts it again when somebody else wrote first.
 //!
-//! The order: the base is read; *after that* the staged objects, and which old ids of the ledger are still staged;
-//! then one conditional write of data and ledger together. What a step read before the base may be older than the
+//! The order: the base is read; *after that* the staged objects, and which old ids of the ledger are still staged
+//! (nothing of it is unpacked before those are here, see `worker/next.rs`); then one conditional write of data and ledger together. What a step read before the base may be older than the
 //! base, and an upload that was merged and settled in between would be merged again. Nothing is set aside for not
 //! fitting before the write has won: another attempt may have merged it by then. Once the write has won, or when there
 //! is nothing to write, what did not fit the base that was written or read is set aside.
@@ -15,15 +15,15 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Worker;
-use super::fold::{Fold, Folded, Old};
+use super::fold::Fold;
 use super::gather::Gathered;
+use super::next::{Made, Next, Present};
 use crate::app::App;
-use crate::base::{self, Base};
 use crate::clock::{backoff, since};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::key::Id;
-use crate::ledger::{GRACE, Ledger};
+use crate::ledger::Ledger;
 use crate::store::Reason;
 
 /// How often an attempt is started before the messages are handed back.
@@ -38,9 +38,6 @@ const LIST_FROM: usize = 16;
 const PUBLISH_AT_ONCE: usize = 8;
 /// How long the bus has for one event.
 const PUBLISHING: Duration = Duration::from_secs(5);
-/// How many ids a ledger may name: the room that a base has beside its data. Filling it takes 200 uploads a second of
-/// one application for as long as the grace time.
-const LEDGER: usize = crate::limits::LEDGER / 2;
 
 /// What a merge did, upload by upload. One that is in none of these was gone: somebody else has decided it.
 #[derive(Debug, Default)]
@@ -149,24 +146,24 @@ impl Worker {
 
     async fn attempt(&self, app: &App, ids: &BTreeSet<Id>, by: By) -> Result<Attempt, Broken> {
         let object = self.host.store.base(app).await?;
-        let version = object.as_ref().map(|object| object.version.clone());
-        let bytes = object.as_ref().map(|object| object.bytes.clone()).unwrap_or_default();
-        let Base { profile, ledger } = match object {
-            Some(object) => base::read(&self.host, app, object).await?,
-            None => Base::default(),
-        };
+        let (bytes, version) = object.map(|object| (object.bytes, object.version)).unzip();
+        let Gathered { uploads, mut oversize, mut failed, mut waiting } =
+            self.gather(app, ids.iter().cloned().collect()).await;
+        let Made { named, merged, rejected, left, squeezed, next } =
+            self.make(app, Present { bytes, ids: ids.clone(), uploads }).await?;
+        // Whatever was read of those that are decided already.
+        oversize.retain(|(id, _)| !named.contains(id));
+        failed.retain(|(id, _)| !named.contains(id));
+        waiting.retain(|id| !named.contains(id));
 
-        let (mut decided, fresh): (Vec<Id>, Vec<Id>) =
-            ids.iter().cloned().partition(|id| ledger.decided.contains(id));
-        let Gathered { uploads, oversize, failed, mut waiting } = self.gather(app, fresh).await;
-        let Folded { write, merged, rejected, left, squeezed } = {
-            let base = profile.map(|profile| Old { profile, bytes });
-            self.fold(app, base, uploads).await?
-        };
-
-        if let Some(write) = write {
-            let ledger = self.next_ledger(app, ledger, &merged).await?;
-            let bytes = write.with(&self.host, ledger).await?;
+        if let Some(next) = next {
+            let bytes = match next {
+                Next::Whole(bytes) => bytes,
+                Next::Waits(unwritten) => {
+                    let gone = self.gone(app, unwritten.old()).await?;
+                    self.host.compute(move || unwritten.without(&gone)).await?
+                }
+            };
             let size = bytes.len();
             let written = self.host.store.replace(app, bytes, version.as_ref()).await;
             written.map_err(|error| match error.kind() {
@@ -179,6 +176,7 @@ impl Worker {
                 self.warn_of_squeezing(app);
             }
         }
+        let mut decided: Vec<Id> = named.into_iter().collect();
         decided.extend(merged);
         self.tell(app, &decided).await;
         let mut merged = Merged { decided, rejected: Vec::new(), failed };
@@ -187,7 +185,7 @@ impl Worker {
         Ok(Attempt { merged, waiting })
     }
 
-    async fn fold(&self, app: &App, base: Option<Old>, uploads: Vec<(Id, bytes::Bytes)>) -> Result<Folded> {
+    async fn make(&self, app: &App, present: Present) -> Result<Made> {
         let fold = Fold {
             app: app.clone(),
             limits: Arc::clone(&self.host.limits),
@@ -195,7 +193,8 @@ impl Worker {
             compact: self.options.compact,
             cpu: Arc::clone(&self.host.cpu),
         };
-        self.host.compute(move || fold.run(base, &uploads)).await
+        let (now, write) = (self.host.clock.now(), self.host.clock.uuid());
+        self.host.compute(move || present.next(fold, now, write)).await
     }
 
     /// Says that uploads are in the base, so that their staged objects go. The bus is a hint: from the first event on
@@ -250,34 +249,21 @@ impl Worker {
         }
     }
 
-    /// The ledger to write: with what is merged now, and without old ids whose staged object is gone.
-    async fn next_ledger(&self, app: &App, mut ledger: Ledger, merged: &[Id]) -> Result<Ledger> {
-        for id in self.forgettable(app, &ledger).await? {
-            ledger.decided.remove(&id);
-        }
-        ledger.decided.extend(merged.iter().cloned());
-        if ledger.decided.len() > LEDGER {
-            let what = format!(
-                "{app} had more than {LEDGER} uploads within the grace time; merging goes on when the oldest leave the ledger"
-            );
-            return Err(Error::new(Kind::Unavailable, what));
-        }
-        Ok(ledger)
-    }
-
     /// The ids that `ledger` need not name any more: no staged object is there, and none can be on its way. To be
     /// asked only after the base with this ledger was read.
     pub(super) async fn forgettable(&self, app: &App, ledger: &Ledger) -> Result<Vec<Id>> {
-        let now = self.host.clock.now();
-        let old: Vec<Id> =
-            ledger.decided.iter().filter(|id| since(id.time(), now) > GRACE).cloned().collect();
-        if let [first, .., last] = &*old
+        self.gone(app, &ledger.old(self.host.clock.now())).await
+    }
+
+    /// Those of `old` ids, in their order, whose staged object is not there.
+    async fn gone(&self, app: &App, old: &[Id]) -> Result<Vec<Id>> {
+        if let [first, .., last] = old
             && old.len() >= LIST_FROM
         {
             let staged = self.host.store.staged_between(app, first, last).await?;
-            return Ok(old.into_iter().filter(|id| !staged.contains(id)).collect());
+            return Ok(old.iter().filter(|id| !staged.contains(*id)).cloned().collect());
         }
-        stream::iter(old)
+        stream::iter(old.iter().cloned())
             .map(|id| async move { Ok((!self.host.store.is_staged(app, &id).await?).then_some(id)) })
             .buffered(LOOK_UP_AT_ONCE)
             .try_filter_map(async |gone| Ok(gone))
