@@ -4,10 +4,10 @@ use std::net::Ipv4Addr;
 use std::process::ExitCode;
 
 use autopgo_azure::Options;
-use autopgo_boot::{Config, Ports, Reach, Served, access, rules, server, worker};
+use autopgo_boot::{Config, Ports, Reach, Served, access, log, rules, server, worker};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_http::Api;
-use autopgo_http::process::logging::{self, Format, Level};
+use autopgo_http::process::logging::Format;
 use autopgo_http::process::{listen, shutdown};
 
 #[global_allocator]
@@ -15,27 +15,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let config = Config::from_environment(&[]);
-    match log(config.as_ref().ok()).and(config).and_then(|config| run(&config)) {
+    // The host keeps what comes on standard error.
+    match log(config.as_ref().ok(), Format::default()).and(config).and_then(|config| run(&config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = error.chain(), "the handler cannot go on");
             ExitCode::from(if error.kind() == Kind::Invalid { 2 } else { 1 })
         }
     }
-}
-
-/// Logs as the configuration says: the host keeps what comes on standard error.
-fn log(config: Option<&Config>) -> Result<()> {
-    let default = (Level::default(), Format::default());
-    let wanted = config.map_or(Ok(default), |config| {
-        let level = config.log_level.as_deref().map_or(Ok(default.0), str::parse)?;
-        let format = config.log_format.as_deref().map_or(Ok(default.1), str::parse)?;
-        Ok((level, format))
-    });
-    // A wrong wish is said in the log, so there has to be one.
-    let (level, format) = *wanted.as_ref().unwrap_or(&default);
-    logging::init(level, format)?;
-    wanted.map(drop)
 }
 
 fn run(config: &Config) -> Result<()> {

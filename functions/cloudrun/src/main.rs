@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use autopgo_boot::config::{PUSH_AUDIENCE, PUSH_EMAIL, missing};
-use autopgo_boot::{Config, Ports, Reach, Served, access, rules, server, worker};
+use autopgo_boot::{Config, Ports, Reach, Served, access, log, rules, server, worker};
 use autopgo_cloudrun::worker::{Options, router};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_http::Api;
-use autopgo_http::process::logging::{self, Format, Level};
+use autopgo_http::process::logging::Format;
 use autopgo_http::process::{listen, shutdown};
 use axum::Router;
 use tokio_util::sync::CancellationToken;
@@ -31,30 +31,16 @@ const GRACE: Duration = Duration::from_secs(9);
 
 fn main() -> ExitCode {
     let config = Config::from_environment(DEFAULTS);
-    let ended = log(config.as_ref().ok()).and_then(|()| run(&config?));
-    match ended {
+    // Lines as Google reads them where Google does: there the service has a name
+    // (<https://cloud.google.com/run/docs/container-contract#services-env-vars>).
+    let format = if missing(&["K_SERVICE"]).is_none() { Format::Google } else { Format::default() };
+    match log(config.as_ref().ok(), format).and(config).and_then(|config| run(&config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = error.chain(), "the service cannot go on");
             ExitCode::from(if error.kind() == Kind::Invalid { 2 } else { 1 })
         }
     }
-}
-
-/// Lines as Google reads them where Google does, and otherwise as everywhere.
-fn log(config: Option<&Config>) -> Result<()> {
-    // The name of the service (<https://cloud.google.com/run/docs/container-contract#services-env-vars>).
-    let google = missing(&["K_SERVICE"]).is_none();
-    let default = (Level::default(), if google { Format::Google } else { Format::default() });
-    let wanted = config.map_or(Ok(default), |config| {
-        let level = config.log_level.as_deref().map_or(Ok(default.0), str::parse)?;
-        let format = config.log_format.as_deref().map_or(Ok(default.1), str::parse)?;
-        Ok((level, format))
-    });
-    // A wrong wish is said in the log, so there has to be one.
-    let (level, format) = *wanted.as_ref().unwrap_or(&default);
-    logging::init(level, format)?;
-    wanted.map(drop)
 }
 
 fn run(config: &Config) -> Result<()> {

@@ -3,9 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
-use autopgo_boot::{Config, config};
+use autopgo_boot::{Config, config, log};
 use autopgo_core::error::{Error, Result};
-use autopgo_http::process::logging::{self, Format, Level};
+use autopgo_http::process::logging::Format;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use lambda_runtime_api_client::{PooledClient, build_request};
 use serde::Serialize;
@@ -34,7 +34,7 @@ where
     T: Serialize + Send + 'static,
 {
     let config = Config::from_environment(DEFAULTS);
-    let logging = log(config.as_ref().ok());
+    let logging = log(config.as_ref().ok(), Format::Json);
     if let Some(missing) = config::missing(&PLATFORM) {
         tracing::error!(
             "{missing} is not set: this program is for AWS Lambda, or `cargo lambda watch`, to start; `autopgo server` and \
@@ -79,14 +79,6 @@ fn tell(counts: &Recorder) {
     if let Err(error) = counts.flush(&mut io::stdout().lock()) {
         tracing::warn!(error = %error, "what was counted could not be written");
     }
-}
-
-/// Logs as the configuration says.
-fn log(config: Option<&Config>) -> Result<()> {
-    let level =
-        config.and_then(|config| config.log_level.as_deref()).map_or(Ok(Level::default()), str::parse);
-    logging::init(*level.as_ref().unwrap_or(&Level::default()), Format::Json)?;
-    level.map(drop).map_err(|error: Error| error.during(config::LOG_LEVEL))
 }
 
 /// Tells the platform why there is no function

@@ -3,6 +3,7 @@
 
 mod access;
 pub mod config;
+mod log;
 mod ports;
 mod server;
 mod worker;
@@ -12,6 +13,7 @@ pub use access::{Reach, access};
 #[cfg(feature = "aws")]
 pub use autopgo_aws as aws;
 pub use config::Config;
+pub use log::log;
 pub use ports::Ports;
 pub use server::{Served, server};
 pub use worker::{Work, rules, worker};

@@ -21,7 +21,7 @@ pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| program("autopgo"))
 }
 
-/// A program of the workspace, as a release if this is one. Cargo makes it anew only when a source has changed.
+/// The program of the package `name`, as a release if this is one. Cargo makes it anew only when a source has changed.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -30,8 +30,14 @@ pub fn program(name: &str) -> PathBuf {
         if cfg!(feature = "services") { "autopgo/full" } else { "autopgo/aws,autopgo/azure,autopgo/gcp" };
     // `tests/run` names those that it builds the tests with.
     let features = std::env::var("AUTOPGO_TEST_FEATURES").unwrap_or_else(|_| usual.to_owned());
-    // With a test among the targets, and of the whole workspace: so what it leans on is what the tests have already.
-    cargo_builds(name, &["--workspace", "--bin", name, "--test", "house", "--features", &features])
+    // With a test among the targets, and of the whole workspace: so what it leans on is what the tests have already. A
+    // release is measured, and is what is in it alone.
+    let what: &[&str] = if cfg!(debug_assertions) {
+        &["--workspace", "--bin", name, "--test", "house"]
+    } else {
+        &["--package", name]
+    };
+    cargo_builds(name, &[what, &["--features", &features]].concat())
 }
 
 /// The one program of this package, with no feature that the package itself does not ask for.

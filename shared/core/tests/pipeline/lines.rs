@@ -1,7 +1,7 @@
 //! What the log says of a message: one line, however it ends, with all that one searches for.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use autopgo_core::clock::Clock;
@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::future::join;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+use tracing::Dispatch;
 use tracing_subscriber::fmt;
 
 use super::house::store::Op;
@@ -36,6 +37,10 @@ impl io::Write for Lines {
 
 impl Lines {
     fn kept() -> (Self, tracing::subscriber::DefaultGuard) {
+        // While there is one subscriber, a line that another thread comes to first is nobody's for good: that thread is
+        // asked, and has none. So there is another one, always.
+        static SECOND: OnceLock<Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| Dispatch::new(fmt().with_writer(io::sink).finish()));
         let lines = Self::default();
         let writer = lines.clone();
         let log = fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
