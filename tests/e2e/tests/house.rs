@@ -44,7 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "autopgo-local",
         ],
     ),
-    ("autopgo-bench", &["autopgo-core", "autopgo-pprof", "autopgo-e2e"]),
+    ("autopgo-bench", &["autopgo-core", "autopgo-pprof", "autopgo-e2e", "autopgo-fakes"]),
     ("autopgo-conformance", &["autopgo-core"]),
     ("autopgo-fakes", &[]),
 ];
