@@ -80,8 +80,9 @@ pub(crate) async fn run(args: &Functions) -> Result<Report, Error> {
     let topic = Topic::start().await?;
     let setting = Setting::new(&bucket.url, topic.address()).ok_or_else(|| lacking("key of MinIO's"))?;
     let path = args.profiles.join("rclone.pgo");
-    let upload = events::upload("checkout", &std::fs::read(&path).map_err(Error::file(&path))?);
-    let mut house = House { bootstraps: &args.bootstraps, setting, topic, upload, rows: Vec::new() };
+    let profile = std::fs::read(&path).map_err(Error::file(&path))?;
+    let upload = events::upload("checkout", &profile);
+    let mut house = House { bootstraps: &args.bootstraps, setting, topic, profile, upload, rows: Vec::new() };
     house.server().await?;
     house.worker().await?;
     Ok(Report(house.rows))
@@ -93,7 +94,9 @@ struct House<'a> {
     bootstraps: &'a Path,
     setting: Setting,
     topic: Topic,
-    /// The event of an upload of rclone.pgo.
+    /// rclone.pgo.
+    profile: Vec<u8>,
+    /// The event of an upload of it.
     upload: Bytes,
     rows: Vec<Row>,
 }
@@ -156,16 +159,23 @@ impl House<'_> {
     async fn worker(&mut self) -> Result<(), Error> {
         self.weigh(WORKER)?;
         let server = self.start(SERVER)?;
-        let mut starts = Vec::new();
-        for _ in 0..STARTS {
-            events::created(&server.ask(&self.upload).await?)?;
+        // What one start costs is told by the first upload of an application; what merging into a base costs, below.
+        let (mut starts, mut swept) = (Vec::new(), Vec::new());
+        for number in 0..STARTS {
+            let begin = Instant::now();
+            let process = self.start(WORKER)?;
+            events::swept(&process.ask(&events::sweep()).await?)?;
+            swept.push(begin.elapsed());
+            drop(process);
+            events::created(&server.ask(&events::upload(&format!("cold-{number}"), &self.profile)).await?)?;
             let batch = events::batch(&self.topic.take());
             let begin = Instant::now();
             let process = self.start(WORKER)?;
             events::done(&process.ask(&batch).await?)?;
             starts.push(begin.elapsed());
         }
-        self.cold(WORKER, "a batch of one upload of 155 KB is merged", starts);
+        self.cold(WORKER, "the first upload of an application, of 155 KB, is merged", starts);
+        self.warm(WORKER, "from its start until a sweep that finds nothing is answered", swept);
 
         let process = self.start(WORKER)?;
         events::done(&process.ask(&events::batch(&self.topic.take())).await?)?;

@@ -38,6 +38,11 @@ pub(super) fn batch(messages: &[String]) -> Bytes {
     json!({"Records": records.collect::<Vec<Value>>()}).to_string().into()
 }
 
+/// A schedule's.
+pub(super) fn sweep() -> Bytes {
+    json!({"sweep": true}).to_string().into()
+}
+
 fn request(method: &str, path: &str) -> Value {
     json!({
         "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
@@ -68,6 +73,11 @@ pub(super) fn downloaded(invoked: &Invoked) -> Result<(), Error> {
 /// Nothing of a batch was handed back.
 pub(super) fn done(invoked: &Invoked) -> Result<(), Error> {
     expect(invoked, |answer| answer["batchItemFailures"] == json!([]))
+}
+
+/// A sweep went over everything, and nothing failed.
+pub(super) fn swept(invoked: &Invoked) -> Result<(), Error> {
+    expect(invoked, |answer| answer["failed"] == 0 && answer["unfinished"] == false)
 }
 
 fn expect(invoked: &Invoked, holds: impl Fn(&Value) -> bool) -> Result<(), Error> {
