@@ -41,6 +41,16 @@ pub fn script() -> bool {
     there
 }
 
+/// Whether there are the tools that `infra/ci/fetch-profile.sh` needs; said aloud if not.
+pub fn curl() -> bool {
+    let there = |tool: &&str| std::process::Command::new(tool).arg("--version").output().is_ok();
+    let missing = ["bash", "curl", "gzip"].into_iter().find(|tool| !there(tool));
+    if let Some(tool) = missing {
+        say(tool, "there is none, and what fetches a profile in CI needs it");
+    }
+    missing.is_none()
+}
+
 /// Says that something is skipped and why.
 ///
 /// # Panics
