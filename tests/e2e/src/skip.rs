@@ -26,7 +26,7 @@ pub fn server(name: &str) -> Option<String> {
 pub fn variable(name: &str, variable: &str) -> Option<String> {
     let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
     if value.is_none() {
-        say(name, &format!("{variable} names no server; `tests/run services` starts one"));
+        say(name, &format!("{variable} is not set; `tests/run` provides what it names"));
     }
     value
 }
