@@ -22,7 +22,8 @@ async fn a_first_build_has_no_profile_and_a_later_one_has() {
     }
     let house = House::start(&[]).await;
     let (action, mut cache) = (action(), Cache::default());
-    let inputs = [("app", APP), ("api-url", &house.url), ("token", DOWNLOADER.text)];
+    let url = house.url.clone();
+    let inputs = [("app", APP), ("api-url", url.as_str()), ("token", DOWNLOADER.text)];
 
     let first = action.run(&mut cache, &inputs).await;
     assert!(first.succeeded, "{}", first.log);
@@ -65,8 +66,8 @@ async fn a_first_build_has_no_profile_and_a_later_one_has() {
     assert_eq!(std::fs::read(third.workspace.path().join("default.pgo")).expect("a profile"), bytes);
 
     // The whole form is another file of the same identity, and a cache of its own.
-    let full = action.run(&mut cache, &[&inputs[..], &[("form", "full"), ("output", "whole.pgo")]].concat());
-    let full = full.await;
+    let whole = [&inputs[..], &[("form", "full"), ("output", "whole.pgo")]].concat();
+    let full = action.run(&mut cache, &whole).await;
     assert!(full.succeeded, "{}", full.log);
     assert_eq!(full.outputs["from-cache"], "false");
     assert_eq!(full.outputs["identity"], second.outputs["identity"]);
@@ -90,7 +91,8 @@ async fn what_was_deleted_is_not_built_with() {
     let house = House::start(&[]).await;
     house.upload().await;
     let (action, mut cache) = (action(), Cache::default());
-    let inputs = [("app", APP), ("api-url", &house.url), ("token", DOWNLOADER.text)];
+    let url = house.url.clone();
+    let inputs = [("app", APP), ("api-url", url.as_str()), ("token", DOWNLOADER.text)];
     assert_eq!(action.run(&mut cache, &inputs).await.outputs["found"], "true");
     house.delete().await;
     let after = action.run(&mut cache, &inputs).await;

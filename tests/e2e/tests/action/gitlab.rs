@@ -48,15 +48,12 @@ async fn the_template_fetches_and_keeps_and_never_fails_a_build() {
         return;
     }
     let (house, template) = (House::start(&[]).await, Template::read());
-    let project = tempfile::tempdir().expect("a folder");
+    let (project, url) = (tempfile::tempdir().expect("a folder"), house.url.clone());
     let script = project.path().join(template.0["variables"]["PGO_SCRIPT"].as_str().expect("a path"));
     std::fs::create_dir_all(script.parent().expect("a folder")).expect("made");
     std::fs::copy(root().join("infra/ci/fetch-profile.sh"), script).expect("copied");
-    let variables = [
-        ("AUTOPGO_APP", APP),
-        ("AUTOPGO_API_URL", house.url.as_str()),
-        ("AUTOPGO_API_TOKEN", DOWNLOADER.text),
-    ];
+    let variables =
+        [("AUTOPGO_APP", APP), ("AUTOPGO_API_URL", url.as_str()), ("AUTOPGO_API_TOKEN", DOWNLOADER.text)];
     let profile = project.path().join(template.0["variables"]["AUTOPGO_OUTPUT"].as_str().expect("a path"));
 
     let (succeeded, log, said) = template.run(project.path(), &variables);

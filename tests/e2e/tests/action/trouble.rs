@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::StreamExt;
 
 use crate::house::{House, IN_TIME, SOON, action, says_no_secret, wanting};
 
@@ -137,7 +138,7 @@ async fn what_is_no_profile_is_not_built_with() {
         (|| (StatusCode::NOT_FOUND, page()).into_response(), "no profile of team-a (404)"),
         (|| (StatusCode::BAD_GATEWAY, page()).into_response(), "the server answered 502"),
         // Says less than it has, and then more than is allowed, without saying how much.
-        (|| ([("content-length", "100000")], Body::from_stream(pieces(1))).into_response(), "not come whole"),
+        (|| ([("content-length", "100000")], Body::from_stream(torn())).into_response(), "not come whole"),
         (|| Body::from_stream(pieces(100_000)).into_response(), "larger than 67108864 bytes"),
     ] {
         let (url, _) = once_good(after).await;
@@ -145,6 +146,14 @@ async fn what_is_no_profile_is_not_built_with() {
         build_goes_on(&action, &mut cache, &[&inputs(&url)[..3], &[("time-limit", "10")]].concat(), says)
             .await;
     }
+}
+
+/// A body that ends after a piece. It waits once, or not even the head would be sent.
+fn torn() -> impl futures_util::Stream<Item = Result<Vec<u8>, std::io::Error>> {
+    pieces(1).chain(futures_util::stream::once(async {
+        tokio::task::yield_now().await;
+        Err(std::io::Error::other("torn"))
+    }))
 }
 
 /// A body in this many pieces of 16 KB, as long as somebody reads it.
