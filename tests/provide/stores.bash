@@ -65,6 +65,24 @@ minio_start() {
 }
 minio_ready() { answers "$1" /minio/health/ready 200; }
 
+# MinIO's own client: infra/compose/store makes a bucket and its user by it.
+mc_find() {
+    local mc
+    for mc in "${AUTOPGO_TEST_MC:-}" "$cache/tools/bin/mc"; do
+        # Not one on PATH: that name is a file manager's, too.
+        if [ -n "$mc" ] && [ -x "$mc" ]; then
+            printf '%s\n' "$mc"
+            return
+        fi
+    done
+    return 1
+}
+mc_install() {
+    install go || return 1
+    (cd / && GOBIN="$cache/tools/bin" "$(go_find)" install -ldflags '-s -w' "github.com/minio/mc@$(version mc)")
+}
+mc_env() { printf 'export AUTOPGO_TEST_MC=%q\n' "$1"; }
+
 # Another S3, independent of the first and small, that checks signatures too: of the S3-alikes that a registry has, the
 # only one to do so for headers.
 s3s-fs_find() {

@@ -16,6 +16,7 @@ pub mod process;
 pub mod profile;
 pub mod prometheus;
 pub mod requests;
+pub mod runner;
 #[cfg(feature = "services")]
 pub mod s3;
 pub mod seed;

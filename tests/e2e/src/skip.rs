@@ -26,7 +26,7 @@ pub fn server(name: &str) -> Option<String> {
 pub fn variable(name: &str, variable: &str) -> Option<String> {
     let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
     if value.is_none() {
-        say(name, &format!("{variable} names no server; `tests/run services` starts one"));
+        say(name, &format!("{variable} is not set; `tests/run` provides what it names"));
     }
     value
 }
@@ -39,6 +39,16 @@ pub fn script() -> bool {
         say("script", "there is no script of util-linux to give a command a terminal");
     }
     there
+}
+
+/// Whether there are the tools that `infra/ci/fetch-profile.sh` needs; said aloud if not.
+pub fn curl() -> bool {
+    let there = |tool: &&str| std::process::Command::new(tool).arg("--version").output().is_ok();
+    let missing = ["bash", "curl", "gzip"].into_iter().find(|tool| !there(tool));
+    if let Some(tool) = missing {
+        say(tool, "there is none, and what fetches a profile in CI needs it");
+    }
+    missing.is_none()
 }
 
 /// Says that something is skipped and why.
