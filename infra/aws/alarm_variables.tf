@@ -1,5 +1,11 @@
 # When somebody is told.
 
+variable "alarms" {
+  description = "Whether there are alarms. Without them your own monitoring has to see what they would."
+  type        = bool
+  default     = true
+}
+
 variable "alarm_actions" {
   description = "ARNs of what an alarm tells when it goes off and when it is over: topics of SNS, most often. Without one, alarms are only seen in the console."
   type        = list(string)

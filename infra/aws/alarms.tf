@@ -49,7 +49,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "of_aws" {
-  for_each = local.alarms
+  for_each = { for name, alarm in local.alarms : name => alarm if var.alarms }
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.description
@@ -70,6 +70,8 @@ resource "aws_cloudwatch_metric_alarm" "of_aws" {
 # Counted by the worker itself, in its log, at each sweep. It has no dimensions: of several deployments in one account and
 # region the worst counts. No sweep, no figure; and a sweep that does not come is itself a failure.
 resource "aws_cloudwatch_metric_alarm" "oldest_staged" {
+  count = var.alarms ? 1 : 0
+
   alarm_name          = "${var.name}-oldest-staged"
   alarm_description   = "An upload is accepted and not merged, or nothing has swept for a quarter of an hour. The worker's log says why."
   namespace           = "autopgo"
