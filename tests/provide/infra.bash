@@ -11,7 +11,7 @@ terraform_find() {
 terraform_plugins() {
     local folder
     for folder in "${AUTOPGO_TEST_TERRAFORM_PLUGINS:-}" "$cache/terraform-plugins" "$HOME/.terraform.d/plugins" \
-        /usr/local/share/terraform/plugins /opt/tf-plugins; do
+        /usr/local/share/terraform/plugins /opt/*; do
         if [ -n "$folder" ] && compgen -G "$folder/*/hashicorp/aws" >/dev/null; then
             printf '%s\n' "$folder"
             return
