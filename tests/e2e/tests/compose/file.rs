@@ -46,14 +46,14 @@ impl Compose {
     /// Where a file of the container is, if it is one of the repository.
     pub(crate) fn outside(&self, name: &str, inside: &str) -> PathBuf {
         let volumes = self.service(name)["volumes"].as_array().expect("volumes");
-        let places = volumes.iter().filter_map(|volume| {
+        let mut places = volumes.iter().filter_map(|volume| {
             let mut parts = volume.as_str().expect("text").split(':');
             let (from, to) = (parts.next()?, parts.next()?);
             let below = Path::new(inside).strip_prefix(to).ok()?;
             let place = root().join("infra").join(from.strip_prefix("./")?);
             Some(if below.as_os_str().is_empty() { place } else { place.join(below) })
         });
-        places.last().unwrap_or_else(|| panic!("{name} has no {inside}"))
+        places.next_back().unwrap_or_else(|| panic!("{name} has no {inside}"))
     }
 
     /// The URL that a service's health check asks.
