@@ -3,7 +3,6 @@
 resource "azurerm_service_plan" "flex" {
   #checkov:skip=CKV_AZURE_212:Flex Consumption has no number of workers; it makes as many as there is work for.
   #checkov:skip=CKV_AZURE_225:Flex Consumption knows zones by a property of its own, where a region has them.
-  #checkov:skip=CKV_AZURE_211:Flex Consumption is for production, and checkov knows its name not yet.
   name                = local.app
   resource_group_name = azurerm_resource_group.autopgo.name
   location            = azurerm_resource_group.autopgo.location
