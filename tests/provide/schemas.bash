@@ -5,8 +5,11 @@
 # A folder that `init -plugin-dir` takes. Its name has a sum of what it is made from.
 infra-schemas_made() {
     printf '%s\n' "$cache/infra-schemas-$(
-        { cat "$here"/infra/schemas/{extract.py,main.go,go.mod,go.sum} && version cdktf-provider-google && version cdktf-provider-azurerm; } |
-            cksum | cut -d' ' -f1
+        {
+            cat "$here"/infra/schemas/{extract.py,main.go,go.mod,go.sum}
+            version cdktf-provider-google
+            version cdktf-provider-azurerm
+        } | cksum | cut -d' ' -f1
     )"
 }
 infra-schemas_find() {
@@ -32,8 +35,10 @@ infra-schemas_install() {
             python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$work" \
                 "cdktf-cdktf-provider-$provider==$(version "cdktf-provider-$provider")"
             python3 extract.py "$work"/cdktf_cdktf_provider_"$provider"-*.whl "$provider" >"$work/schema.json"
-            release=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["version"])' "$work/schema.json")
-            folder=$work/made/registry.terraform.io/hashicorp/$provider/$release/$("$(go_find)" env GOOS)_$("$(go_find)" env GOARCH)
+            release=$(python3 -c 'import json, sys; print(json.load(sys.stdin)["version"])' <"$work/schema.json")
+            folder=$work/made/registry.terraform.io/hashicorp/$provider/$release/$("$(go_find)" env GOOS)_$(
+                "$(go_find)" env GOARCH
+            )
             mkdir -p "$folder"
             cp "$work/provider" "$folder/terraform-provider-${provider}_v$release"
             mv "$work/schema.json" "$folder/schema.json"
