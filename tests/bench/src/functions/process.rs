@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use autopgo_e2e::facts;
+use autopgo_e2e::{facts, skip};
 use autopgo_fakes::lambda::{Fake, Invoked};
 use bytes::Bytes;
 use tokio::process::{Child, Command};
@@ -22,7 +22,7 @@ impl Setting {
     /// Over the store at this URL, whose credentials are those of `tests/services`, and a topic of SNS at this address;
     /// `None` where there are no credentials.
     pub(super) fn new(store: &str, topic: SocketAddr) -> Option<Self> {
-        let of_minio = |what: &str| std::env::var(format!("AUTOPGO_TEST_MINIO_{what}")).ok();
+        let of_minio = |what: &str| skip::variable("minio", &format!("AUTOPGO_TEST_MINIO_{what}"));
         // A function has its credentials in the environment, not in a file.
         let store = store.replace("&profile=minio", "");
         let topic = format!(
