@@ -175,7 +175,7 @@ impl House<'_> {
             starts.push(begin.elapsed());
         }
         self.cold(WORKER, "the first upload of an application, of 155 KB, is merged", starts);
-        self.warm(WORKER, "from its start until a sweep that finds nothing is answered", swept);
+        self.warm(WORKER, "from its start until a sweep that finds nothing old enough is answered", swept);
 
         let process = self.start(WORKER)?;
         events::done(&process.ask(&events::batch(&self.topic.take())).await?)?;
