@@ -29,6 +29,10 @@ const BASE: &str = "autopgo:base:";
 const MERGED: &str = "autopgo:merged:";
 const DELETED: &str = "autopgo:deleted:";
 
+/// How many ids stand in one comment. A comment for each would make a base of many uploads mostly a table of comments:
+/// each is a string by itself for whoever reads it.
+const ROW: usize = 1_000;
+
 /// What a base profile says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
@@ -43,8 +47,8 @@ impl Ledger {
     pub fn take(base: &mut Profile) -> Self {
         let mut ledger = Self::default();
         for comment in base.comments() {
-            if let Some(id) = comment.strip_prefix(MERGED).and_then(Id::parse) {
-                ledger.decided.insert(id);
+            if let Some(ids) = comment.strip_prefix(MERGED) {
+                ledger.decided.extend(ids.split(' ').filter_map(Id::parse));
             } else if let Some(time) = comment.strip_prefix(DELETED).and_then(|time| time.parse().ok()) {
                 ledger.note_deletion(time);
             }
@@ -59,8 +63,21 @@ impl Ledger {
         let own: Vec<String> = own_comments(base).take(most).collect();
         let write = std::iter::once(format!("{BASE}{write}"));
         let deleted = self.deleted.map(|time| format!("{DELETED}{time}"));
-        let decided = self.decided.iter().map(|id| format!("{MERGED}{id}"));
-        base.set_comments(own.into_iter().chain(write).chain(deleted).chain(decided));
+        base.set_comments(own.into_iter().chain(write).chain(deleted).chain(self.rows()));
+    }
+
+    /// The comments that name what is decided.
+    fn rows(&self) -> impl Iterator<Item = String> {
+        let mut ids = self.decided.iter().peekable();
+        std::iter::from_fn(move || {
+            ids.peek()?;
+            let mut row = MERGED.to_owned();
+            for (at, id) in ids.by_ref().take(ROW).enumerate() {
+                row.extend((at > 0).then_some(' '));
+                row.push_str(id.as_str());
+            }
+            Some(row)
+        })
     }
 
     /// The ids whose grace time is over: those whose staged object is gone may leave.
@@ -117,8 +134,7 @@ mod tests {
                 "built by make",
                 "autopgo:base:00000000-0000-0000-0000-000000000000",
                 "autopgo:deleted:1970-01-01T00:00:00Z",
-                "autopgo:merged:0000000001000000000-00000000",
-                "autopgo:merged:0000000002000000000-00000000",
+                "autopgo:merged:0000000001000000000-00000000 0000000002000000000-00000000",
             ]
         );
         assert_eq!(Ledger::take(&mut profile), ledger);
@@ -134,6 +150,24 @@ mod tests {
         ledger.put(&mut profile, Uuid::nil(), 2);
         assert_eq!(own_comment_count(&profile), 2);
         assert_eq!(Ledger::take(&mut profile).decided.len(), 5);
+    }
+
+    #[test]
+    fn many_ids_stand_in_few_comments() {
+        let mut profile = Profile::empty_cpu();
+        for (many, comments) in [(0, 0), (1, 1), (ROW, 1), (ROW + 1, 2), (3 * ROW, 3)] {
+            let ledger = Ledger { decided: (0..many as i64).map(id).collect(), deleted: None };
+            ledger.put(&mut profile, Uuid::nil(), 0);
+            assert_eq!(profile.comments().count(), comments + 1, "of {many} ids, and the write's own");
+            assert_eq!(Ledger::take(&mut profile), ledger);
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_none_costs_no_other() {
+        let mut profile = Profile::empty_cpu();
+        profile.set_comments(["autopgo:merged:x 0000000001000000000-00000000  ", "autopgo:merged:"]);
+        assert_eq!(Ledger::take(&mut profile).decided, [id(1)].into());
     }
 
     #[test]
