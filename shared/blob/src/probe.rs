@@ -5,6 +5,7 @@ use autopgo_core::address::{Address, Resource};
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::blobs::{Blobs, Version, When};
+use futures_util::future::{join, join_all};
 
 /// Whether `url` names a store at an endpoint of one's own, of which nobody knows what it honours.
 pub fn is_wanted(url: &str) -> bool {
@@ -27,8 +28,9 @@ fn endpoint(url: &str) -> Option<String> {
     address.params().list(name).into_iter().next()
 }
 
-/// Writes a small object under a key that no application can have, tries on it every condition that must not let a
-/// write through, and removes it.
+/// Writes a small object under a key that no application can have, tries every condition that must not let a write
+/// through on it and on another that is not there, and removes them. What need not wait for another is asked at once: a
+/// worker does not start before this has ended.
 ///
 /// # Errors
 /// `Invalid` if the store lets one through, or knows no conditions at all, naming the store as `name`. What the store
@@ -36,25 +38,34 @@ fn endpoint(url: &str) -> Option<String> {
 pub async fn honours_conditions(name: &str, store: &dyn Blobs) -> Result<()> {
     // Of a store of one object there is nothing to write beside it, and this says so.
     store.check().await?;
-    let key = format!(".autopgo/probe-{:016x}", System.random());
-    let tried = conditions(name, store, &key).await;
-    if let Err(error) = store.delete(&key).await {
-        tracing::warn!(
-            key,
-            error = error.chain(),
-            "the object that the store was tried with could not be removed"
-        );
+    let random = System.random();
+    let (key, missing) =
+        (format!(".autopgo/probe-{random:016x}"), format!(".autopgo/probe-{random:016x}-missing"));
+    let tried = conditions(name, store, &key, &missing).await;
+    // It is there only if the store let it be written.
+    let strays = if tried.is_err() { &[&key, &missing][..] } else { &[&key] };
+    for deleted in join_all(strays.iter().map(|key| store.delete(key))).await {
+        if let Err(error) = deleted {
+            tracing::warn!(
+                key,
+                error = error.chain(),
+                "the object that the store was tried with could not be removed"
+            );
+        }
     }
     tried
 }
 
-async fn conditions(name: &str, store: &dyn Blobs, key: &str) -> Result<()> {
-    let first = store.write(key, "1".into(), When::Absent).await.map_err(|error| unable(name, error))?;
-    refused(name, "If-None-Match", store.write(key, "2".into(), When::Absent).await)?;
-    store.write(key, "3".into(), When::Is(first.clone())).await.map_err(|error| unable(name, error))?;
-    refused(name, "If-Match", store.write(key, "4".into(), When::Is(first.clone())).await)?;
-    store.delete(key).await?;
-    refused(name, "If-Match on a missing object", store.write(key, "5".into(), When::Is(first)).await)
+async fn conditions(name: &str, store: &dyn Blobs, key: &str, missing: &str) -> Result<()> {
+    let write = |key, text: &'static str, when| store.write(key, text.into(), when);
+    let first = write(key, "1", When::Absent).await.map_err(|error| unable(name, error))?;
+    let held = || When::Is(first.clone());
+    let (replaced, conjured) = join(write(key, "2", held()), write(missing, "3", held())).await;
+    replaced.map_err(|error| unable(name, error))?;
+    refused(name, "If-Match on a missing object", conjured)?;
+    let (created, restored) = join(write(key, "4", When::Absent), write(key, "5", held())).await;
+    refused(name, "If-None-Match", created)?;
+    refused(name, "If-Match", restored)
 }
 
 /// What must be refused was.
