@@ -2,7 +2,9 @@
 //!
 //! They stand in the profile itself, so that they change in the same atomic write as the data. `autopgo:base:<uuid>`
 //! is fresh for every write: no two writes have the same bytes, so that a store whose version is a hash of the content
-//! never takes an old state for the present one.
+//! never takes an old state for the present one. The ids are packed; one that stands by itself (`autopgo:merged:<id>`) is read too.
+
+mod packed;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -26,11 +28,13 @@ pub(crate) const GRACE: Duration = CLOCK_DIFFERENCE.saturating_add(TICKET_LIFE).
 
 const RESERVED: &str = "autopgo:";
 const BASE: &str = "autopgo:base:";
+/// Before an id.
 const MERGED: &str = "autopgo:merged:";
+/// Before many.
+const DECIDED: &str = "autopgo:decided:";
 const DELETED: &str = "autopgo:deleted:";
 
-/// How many ids stand in one comment. A comment for each would make a base of many uploads mostly a table of comments:
-/// each is a string by itself for whoever reads it.
+/// How many ids stand in one comment.
 const ROW: usize = 1_000;
 
 /// What a base profile says of itself.
@@ -47,8 +51,10 @@ impl Ledger {
     pub fn take(base: &mut Profile) -> Self {
         let mut ledger = Self::default();
         for comment in base.comments() {
-            if let Some(ids) = comment.strip_prefix(MERGED) {
-                ledger.decided.extend(ids.split(' ').filter_map(Id::parse));
+            if let Some(ids) = comment.strip_prefix(DECIDED) {
+                ledger.decided.extend(packed::unpack(ids));
+            } else if let Some(id) = comment.strip_prefix(MERGED).and_then(Id::parse) {
+                ledger.decided.insert(id);
             } else if let Some(time) = comment.strip_prefix(DELETED).and_then(|time| time.parse().ok()) {
                 ledger.note_deletion(time);
             }
@@ -71,12 +77,7 @@ impl Ledger {
         let mut ids = self.decided.iter().peekable();
         std::iter::from_fn(move || {
             ids.peek()?;
-            let mut row = MERGED.to_owned();
-            for (at, id) in ids.by_ref().take(ROW).enumerate() {
-                row.extend((at > 0).then_some(' '));
-                row.push_str(id.as_str());
-            }
-            Some(row)
+            Some(format!("{DECIDED}{}", packed::pack(ids.by_ref().take(ROW))))
         })
     }
 
@@ -134,7 +135,7 @@ mod tests {
                 "built by make",
                 "autopgo:base:00000000-0000-0000-0000-000000000000",
                 "autopgo:deleted:1970-01-01T00:00:00Z",
-                "autopgo:merged:0000000001000000000-00000000 0000000002000000000-00000000",
+                "autopgo:decided:CICU69wDAAAAAAiAlOvcAwAAAAA",
             ]
         );
         assert_eq!(Ledger::take(&mut profile), ledger);
@@ -164,9 +165,11 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_none_costs_no_other() {
+    fn an_id_by_itself_is_read_and_what_is_none_is_not() {
         let mut profile = Profile::empty_cpu();
-        profile.set_comments(["autopgo:merged:x 0000000001000000000-00000000  ", "autopgo:merged:"]);
+        let comments =
+            ["autopgo:merged:x", "autopgo:merged:0000000001000000000-00000000", "autopgo:decided:!"];
+        profile.set_comments(comments);
         assert_eq!(Ledger::take(&mut profile).decided, [id(1)].into());
     }
 

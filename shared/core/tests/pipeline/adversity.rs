@@ -23,7 +23,7 @@ async fn one_upload_that_cannot_be_read_is_handed_back_alone() {
     for kind in [Kind::Denied, Kind::Unavailable, Kind::Internal] {
         let (house, app) = (in_tens(), app("hello"));
         let ids = house.upload_many(&app, 25).await;
-        house.blobs.fail(Op::Read, ids[3].as_str(), usize::MAX, kind);
+        house.blobs.fail(Op::Read, &ids[3].to_string(), usize::MAX, kind);
         let outcomes = house.handle_uploads(&app, &ids).await;
         assert_eq!(handed_back(&outcomes), [3]);
         assert!(matches!(&outcomes[3], Outcome::HandBack(error) if error.kind() == kind), "{outcomes:?}");
@@ -43,7 +43,7 @@ async fn one_upload_that_cannot_be_read_holds_up_no_sweep() {
     for kind in [Kind::Denied, Kind::Unavailable, Kind::Internal] {
         let (house, app) = (in_tens(), app("hello"));
         let ids = house.upload_many(&app, 25).await;
-        house.blobs.fail(Op::Read, ids[3].as_str(), usize::MAX, kind);
+        house.blobs.fail(Op::Read, &ids[3].to_string(), usize::MAX, kind);
         assert_eq!(house.sweep().await, Swept { merged: 24, failed: 1, ..Swept::default() });
         assert_eq!((house.weight(&app).await, house.staged(&app).await), (24, vec![ids[3].clone()]));
 
@@ -76,7 +76,7 @@ async fn one_upload_that_cannot_be_set_aside_is_handed_back_alone() {
     let last = house.upload_many(&app, 2).await;
     let all = [first, vec![odd.clone()], last].concat();
     for op in [Op::Copy, Op::Write, Op::Delete] {
-        house.blobs.fail(op, odd.as_str(), 1, Kind::Unavailable);
+        house.blobs.fail(op, &odd.to_string(), 1, Kind::Unavailable);
         assert_eq!(handed_back(&house.handle_uploads(&app, &all).await), [2], "{op:?}");
         assert_eq!(house.weight(&app).await, 4);
     }
@@ -141,7 +141,7 @@ async fn a_merged_upload_that_nobody_could_be_told_of_is_merged_once() {
     let (house, app) = (House::new(), app("hello"));
     let ids = house.upload_many(&app, 3).await;
     house.bus.be(Mood::Refuses);
-    house.blobs.fail(Op::Delete, ids[1].as_str(), 1, Kind::Unavailable);
+    house.blobs.fail(Op::Delete, &ids[1].to_string(), 1, Kind::Unavailable);
     assert!(handed_back(&house.handle_uploads(&app, &ids).await).is_empty());
     assert_eq!(house.staged(&app).await, [ids[1].clone()]);
     assert_eq!(house.sweep().await, Swept { merged: 1, ..Swept::default() });

@@ -75,7 +75,7 @@ fn of_one_application_the_merges_before_the_one_that_is_cut_off_count() {
     let house = House::limited(Limits { merge_batch: 2, ..Limits::default() });
     let app = app("hello");
     let ids = house.clock.run(house.upload_many(&app, 6)).0;
-    house.blobs.slow_down(Op::Read, ids[2].as_str(), 10 * SECOND);
+    house.blobs.slow_down(Op::Read, &ids[2].to_string(), 10 * SECOND);
     let (outcomes, _) = until(&house, &uploaded(&house, &app, &ids), SECOND);
     assert_eq!(handed_back(&outcomes), [2, 3, 4, 5]);
     assert_eq!(house.clock.run(house.weight(&app)).0, 2);

@@ -100,7 +100,7 @@ fn it_finishes_the_batch_in_hand_and_takes_no_other() {
 fn what_is_done_is_acked_and_what_is_not_comes_back() {
     let (house, app) = (House::new(), app("hello"));
     let ids = house.clock.run(house.upload_many(&app, 4)).0;
-    house.blobs.fail(Op::Read, ids[2].as_str(), 2, Kind::Unavailable);
+    house.blobs.fail(Op::Read, &ids[2].to_string(), 2, Kind::Unavailable);
     pull_for(&house, 10 * SECOND);
     assert_eq!(settled(&house, false), [ids[2].clone(), ids[2].clone()]);
     let done = [&ids[..2], &ids[3..], &ids[2..3]].concat();
@@ -114,7 +114,7 @@ fn a_batch_of_which_something_got_through_is_followed_at_once() {
     let (house, app) = (House::limited(Limits { merge_batch: 3, ..Limits::default() }), app("hello"));
     let ids = house.clock.run(house.upload_many(&app, 9)).0;
     for at in [0, 4, 8] {
-        house.blobs.fail(Op::Read, ids[at].as_str(), usize::MAX, Kind::Unavailable);
+        house.blobs.fail(Op::Read, &ids[at].to_string(), usize::MAX, Kind::Unavailable);
     }
     pull_for(&house, Duration::from_millis(1));
     assert_eq!(

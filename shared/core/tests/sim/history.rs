@@ -304,7 +304,7 @@ impl History {
         state
             .uploads
             .iter()
-            .fold(text.to_owned(), |text, upload| text.replace(upload.id.as_str(), &upload.name))
+            .fold(text.to_owned(), |text, upload| text.replace(&upload.id.to_string(), &upload.name))
     }
 }
 

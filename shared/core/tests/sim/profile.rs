@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use autopgo_core::key::Id;
+use autopgo_core::ledger::Ledger;
 use autopgo_pprof::{Edges, Limits, Profile};
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -124,14 +125,13 @@ impl Content {
     /// Reads a base profile.
     pub(crate) fn read(base: &[u8]) -> Result<Self, String> {
         let profile = Profile::parse(base, &Limits::default()).map_err(|error| error.to_string())?;
-        let mut content = Self::default();
+        // How ids are packed has tests of its own.
+        let decided = Ledger::take(&mut profile.clone()).decided;
+        let mut content = Self { decided, ..Self::default() };
         for comment in profile.comments() {
             let Some(reserved) = comment.strip_prefix("autopgo:") else { continue };
             match reserved.split_once(':') {
-                Some(("merged", id)) => {
-                    let id = Id::parse(id).ok_or_else(|| format!("comment {comment:?} names no id"))?;
-                    content.decided.insert(id);
-                }
+                Some(("decided", _)) if !content.decided.is_empty() => {}
                 Some(("deleted", time)) => {
                     let time = time.parse().map_err(|_| format!("comment {comment:?} has no time"))?;
                     if content.mark.replace(time).is_some() {

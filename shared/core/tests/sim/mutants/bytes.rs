@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use async_trait::async_trait;
 use autopgo_core::error::Result;
-use autopgo_core::key::{Id, Key};
+use autopgo_core::key::Key;
+use autopgo_core::ledger::Ledger;
 use autopgo_core::port::blobs::{Blobs, Object, Version, When};
 use autopgo_pprof::{Limits, Profile};
 use bytes::Bytes;
@@ -12,7 +13,8 @@ use bytes::Bytes;
 use super::{Twist, base};
 use crate::sim::profile::Content;
 
-const MERGED: &str = "autopgo:merged:";
+const BASE: &str = "autopgo:base:";
+const DECIDED: &str = "autopgo:decided:";
 
 pub(super) struct NoLedgerCheck;
 
@@ -24,7 +26,7 @@ impl Twist for NoLedgerCheck {
             return Ok(object);
         }
         Ok(object
-            .map(|object| Object { bytes: without(&object.bytes, |it| it.starts_with(MERGED)), ..object }))
+            .map(|object| Object { bytes: without(&object.bytes, |it| it.starts_with(DECIDED)), ..object }))
     }
 }
 
@@ -33,7 +35,7 @@ pub(super) struct NoUniqueComment;
 #[async_trait]
 impl Twist for NoUniqueComment {
     async fn write(&self, inner: &dyn Blobs, key: &str, bytes: Bytes, when: When) -> Result<Version> {
-        let unmarked = |bytes: Bytes| without(&bytes, |comment| comment.starts_with("autopgo:base:"));
+        let unmarked = |bytes: Bytes| without(&bytes, |comment| comment.starts_with(BASE));
         let bytes = if base(key).is_some() { unmarked(bytes) } else { bytes };
         inner.write(key, bytes, when).await
     }
@@ -45,7 +47,7 @@ pub(super) struct EmptyWithoutLedger;
 impl Twist for EmptyWithoutLedger {
     async fn write(&self, inner: &dyn Blobs, key: &str, bytes: Bytes, when: When) -> Result<Version> {
         let empty = base(key).is_some() && content(&bytes).counts.is_empty();
-        let bytes = if empty { without(&bytes, |comment| comment.starts_with(MERGED)) } else { bytes };
+        let bytes = if empty { without(&bytes, |comment| comment.starts_with(DECIDED)) } else { bytes };
         inner.write(key, bytes, when).await
     }
 }
@@ -56,14 +58,16 @@ pub(super) struct NoGrace;
 impl Twist for NoGrace {
     async fn write(&self, inner: &dyn Blobs, key: &str, bytes: Bytes, when: When) -> Result<Version> {
         let Some(Key { app, .. }) = base(key) else { return inner.write(key, bytes, when).await };
-        let mut gone: Vec<Id> = Vec::new();
+        let mut profile = Profile::parse(&bytes, &Limits::default()).expect("a base that the core wrote");
+        let unique = profile.comments().find_map(|comment| comment.strip_prefix(BASE)?.parse().ok());
+        let mut ledger = Ledger::take(&mut profile);
         for id in content(&bytes).decided {
             if inner.stat(&Key::staged(&app, &id).to_string()).await?.is_none() {
-                gone.push(id);
+                ledger.decided.remove(&id);
             }
         }
-        let dropped = |comment: &str| gone.iter().any(|id| comment.strip_prefix(MERGED) == Some(id.as_str()));
-        inner.write(key, without(&bytes, dropped), when).await
+        ledger.put(&mut profile, unique.expect("a mark of its own"), usize::MAX);
+        inner.write(key, profile.write().into(), when).await
     }
 }
 
