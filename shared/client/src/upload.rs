@@ -119,7 +119,7 @@ impl Upload<'_> {
             }
             retry.pause(&self.doing, fault).await?;
         }
-        let completion = api::completion(self.app, leave.id.as_str());
+        let completion = api::completion(self.app, &leave.id.to_string());
         let call = self.client.call(Method::POST, &completion, None);
         // However long the transfer took, the last step has tries of its own.
         let mut retry = self.client.retry();
