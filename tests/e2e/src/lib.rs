@@ -8,6 +8,7 @@ pub mod bus;
 pub mod facts;
 #[cfg(feature = "services")]
 pub mod functions;
+pub mod iam;
 pub mod matrix;
 pub mod once;
 pub mod original;
