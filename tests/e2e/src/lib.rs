@@ -9,6 +9,8 @@ pub mod facts;
 #[cfg(feature = "services")]
 pub mod functions;
 pub mod iam;
+#[cfg(feature = "services")]
+pub mod inventory;
 pub mod matrix;
 pub mod once;
 pub mod original;
@@ -16,6 +18,8 @@ pub mod paths;
 pub mod process;
 pub mod profile;
 pub mod prometheus;
+#[cfg(feature = "services")]
+pub mod recorder;
 pub mod requests;
 pub mod runner;
 #[cfg(feature = "services")]
@@ -28,4 +32,6 @@ pub mod sns;
 #[cfg(feature = "services")]
 pub mod store;
 pub mod suite;
+#[cfg(feature = "services")]
+pub mod terraform;
 pub mod wait;

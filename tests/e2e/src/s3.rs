@@ -42,6 +42,13 @@ impl Bucket {
     /// # Panics
     /// When it cannot be made.
     pub async fn on(server: &'static str) -> Option<Self> {
+        let bucket = Self::called(server, format!("story-{:016x}", fastrand::u64(..))).await?;
+        bucket.client.create_bucket().bucket(&bucket.name).send().await.expect("a bucket");
+        Some(bucket)
+    }
+
+    /// One that is or will be there, on this server; `None`, said aloud, where there is none.
+    pub async fn called(server: &'static str, name: String) -> Option<Self> {
         let endpoint = skip::server(server)?;
         let credentials = ProfileFileCredentialsProvider::builder().profile_name(server).build();
         let config = aws_config::defaults(BehaviorVersion::latest())
@@ -52,8 +59,6 @@ impl Bucket {
             .await;
         let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
         let client = Client::from_conf(config);
-        let name = format!("story-{:016x}", fastrand::u64(..));
-        client.create_bucket().bucket(&name).send().await.expect("a bucket");
         let url = url(server, &name, &endpoint);
         Some(Self { client, server, name, url, endpoint })
     }

@@ -122,4 +122,13 @@ impl Aws {
         subscribe.send().await.expect("a subscription");
         format!("{url}&waittime=1s&raw={raw}")
     }
+    /// Publishes to the topic of this ARN, wherever it comes from, within a group that keeps its order.
+    ///
+    /// # Panics
+    /// When it cannot be published.
+    pub async fn publish(&self, topic: &str, group: &str, message: &str) {
+        let publish = self.sns.publish().topic_arn(topic).message(message);
+        let publish = if self.fifo { publish.message_group_id(group) } else { publish };
+        publish.send().await.expect("published");
+    }
 }
