@@ -19,7 +19,7 @@ pub(crate) const TOKEN: &str = "a-token-of-the-story";
 /// Where `tests/run infra` says that the bootstraps are, as `cargo lambda build` makes them.
 const BOOTSTRAPS: &str = "AUTOPGO_TEST_BOOTSTRAPS";
 /// How old an upload is before a sweep takes it: no sweep is to be faster than a message.
-const SWEEP_AFTER: &str = "20s";
+const SWEEP_AFTER: &str = "30s";
 
 /// Terraform in a copy of the module, and what is between the functions and the services that they ask.
 pub(crate) struct Deployment {

@@ -28,17 +28,22 @@ const LOGS: &str =
     "Lambda's runtime writes what the function prints, in the function's name; the function calls nothing.";
 const SOURCE: &str = "Lambda itself asks the queue of its event source, in the function's name.";
 
-/// Compares what was asked through the recorders with the policies.
+/// Compares what was asked through the recorders with the policies, and lists how often each permission was needed.
 pub(crate) fn hold(deployment: &Deployment, made: &Made) {
     let mut wrong = Vec::new();
     let mut excused = BTreeSet::new();
     for (function, recorder) in [("server", &deployment.server), ("worker", &deployment.worker)] {
         let grants = &made.grants[function];
         let asked = recorder.asked();
-        let needs: BTreeSet<Need> = asked
+        let calls: Vec<Need> = asked
             .iter()
             .flat_map(|asked| needs(asked).unwrap_or_else(|error| panic!("{function}: {error}")))
             .collect();
+        for grant in grants {
+            let times = calls.iter().filter(|need| grant.allows(need)).count();
+            println!("{function}: {grant}: {times}");
+        }
+        let needs: BTreeSet<Need> = calls.into_iter().collect();
         wrong.extend(
             refused(grants, &needs).iter().map(|need| format!("{function} needs and may not: {need}")),
         );
