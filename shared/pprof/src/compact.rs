@@ -8,6 +8,7 @@
 
 use crate::edges::{Call, Calls, Take};
 use crate::error::Error;
+use crate::merge::{headers, merge};
 use crate::profile::{Function, Header, Kind, Line, Location, Profile, Span, index};
 use crate::strings::{Str, Strings};
 
@@ -18,11 +19,41 @@ use crate::strings::{Str, Strings};
 /// `Unusable` as for [`Edges::of`](crate::Edges::of).
 pub fn compact(profile: &Profile) -> Result<Profile, Error> {
     let calls = Calls::of(profile, Take::All)?;
+    Ok(laid_out(calls, &profile.header, &profile.strings))
+}
+
+/// The compact form of what [`merge`](crate::merge()) makes of these: the same bytes. Of profiles that are compact themselves
+/// only the edges are added up, which takes a fraction of merging them first.
+///
+/// ```
+/// use autopgo_pprof::{Profile, compact, compact_all, merge};
+///
+/// let (a, b) = (Profile::empty_cpu(), Profile::empty_cpu());
+/// assert_eq!(compact_all(&[&a, &b])?.encode(), compact(&merge(&[&a, &b])?)?.encode());
+/// # Ok::<(), autopgo_pprof::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`merge`](crate::merge()), then as [`compact`].
+pub fn compact_all(profiles: &[&Profile]) -> Result<Profile, Error> {
+    let header = headers::of_all(profiles)?;
+    // A merge moves locations along with their mappings, and so may make one node of two.
+    let stay = profiles.iter().all(|profile| profile.mappings.is_empty());
     let mut strings = Strings::new();
-    let header = header(profile, &mut strings);
+    match stay.then(|| Calls::of_all(profiles, &mut strings)) {
+        Some(Ok(calls)) => Ok(laid_out(calls, &header.header, &header.strings)),
+        // In one profile something may be wrong that in the sum is not.
+        _ => compact(&merge(profiles)?),
+    }
+}
+
+/// A profile of these calls and this header, whose texts are in `texts`.
+fn laid_out(calls: Calls<'_>, from: &Header, texts: &Strings) -> Profile {
+    let mut strings = Strings::new();
+    let header = header(from, texts, &mut strings);
     let mut compact = Profile::with_header(strings, header);
 
-    let places = functions(calls.names(), profile, &mut compact);
+    let places = functions(&calls, &mut compact);
     let (calls, values) = calls.into_parts();
     for call in calls {
         let [callee, caller] = [call.callee, call.caller].map(|name| places[name.at()]);
@@ -39,7 +70,7 @@ pub fn compact(profile: &Profile) -> Result<Profile, Error> {
         compact.samples.close(at, 0);
     }
     compact.samples.values = values;
-    Ok(compact)
+    compact
 }
 
 /// The compiler draws no edge from a node to itself, and a node is name and line (all start lines are
@@ -48,21 +79,21 @@ fn callee_line(call: Call, caller_line: i64) -> i64 {
     i64::from(call.caller == call.callee && caller_line == 0)
 }
 
-/// Adds a function for each of these names, in their order. Where each name's function is.
-fn functions(names: &[Str], profile: &Profile, compact: &mut Profile) -> Vec<u32> {
-    let mut places = vec![0; profile.strings.len()];
-    for (at, &name) in names.iter().enumerate() {
+/// Adds a function for each name in the calls, in their order. Where each name's function is.
+fn functions(calls: &Calls<'_>, compact: &mut Profile) -> Vec<u32> {
+    let strings = calls.strings();
+    let mut places = vec![0; strings.len()];
+    for (at, &name) in calls.names().iter().enumerate() {
         places[name.at()] = index(at);
-        let name = compact.strings.intern(profile.strings.bytes(name));
+        let name = compact.strings.intern(strings.bytes(name));
         let [system_name, filename] = [Str::EMPTY; 2];
         compact.functions.push(Function { id: at as u64 + 1, name, system_name, filename, start_line: 1 });
     }
     places
 }
 
-fn header(profile: &Profile, strings: &mut Strings) -> Header {
-    let from = &profile.header;
-    let mut take = |text: Str| strings.intern(profile.strings.bytes(text));
+fn header(from: &Header, texts: &Strings, strings: &mut Strings) -> Header {
+    let mut take = |text: Str| strings.intern(texts.bytes(text));
     let mut kind = |kind: Kind| Kind { kind: take(kind.kind), unit: take(kind.unit) };
     Header {
         sample_types: from.sample_types.iter().map(|&it| kind(it)).collect(),

@@ -27,7 +27,7 @@ mod strings;
 mod wire;
 
 pub use ahead::read_ahead;
-pub use compact::compact;
+pub use compact::{compact, compact_all};
 pub use edges::{Edge, Edges, Identity};
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;

@@ -3,7 +3,7 @@
 //! follows first use, and what no sample uses vanishes.
 
 mod accumulator;
-mod headers;
+pub(crate) mod headers;
 mod number;
 mod order;
 mod remap;
@@ -11,11 +11,10 @@ mod samples;
 mod tidy;
 
 pub use self::accumulator::Accumulator;
-use self::headers::Seen;
 pub use self::headers::compatible;
 use self::remap::Remap;
 use self::samples::Adder;
-use crate::error::{Error, Fault};
+use crate::error::Error;
 use crate::profile::Profile;
 
 /// Merges profiles into a new one. `merge(&[p])` is p's normal form.
@@ -38,13 +37,7 @@ use crate::profile::Profile;
 /// `Incompatible` when there is no profile, or one differs from the first in its sample types or period
 /// type; `Limit` when they are together more than a profile can hold at all.
 pub fn merge(profiles: &[&Profile]) -> Result<Profile, Error> {
-    let Some((&first, others)) = profiles.split_first() else {
-        return Err(Fault::Nothing.into());
-    };
-    others.iter().try_for_each(|other| compatible(first, other))?;
-    headers::countable(profiles, &[])?;
-    let (mut merged, mut seen) = (headers::start(first), Seen::default());
-    profiles.iter().for_each(|source| headers::add(source, &mut seen, &mut merged));
+    let mut merged = headers::of_all(profiles)?;
     let mut remap = Remap::default();
     let mut adder = Adder::default();
     remap.reserve(profiles, &mut merged);

@@ -5,8 +5,8 @@
 mod naive;
 
 use autopgo_pprof::{
-    Accumulator, Edges, ErrorKind, Limits, Outline, Profile, Sound, check, compact, gzip, has_samples, merge,
-    prune,
+    Accumulator, Edges, ErrorKind, Limits, Outline, Profile, Sound, check, compact, compact_all, gzip,
+    has_samples, merge, prune,
 };
 use naive::random::{Kind, model};
 use naive::{Model, wire};
@@ -159,6 +159,21 @@ proptest! {
         prop_assert_eq!(compact(&merged(&small)).unwrap().encode(), expected.encode());
         let mixed: Vec<Profile> = small[..1].iter().chain(&full[1..]).cloned().collect();
         prop_assert_eq!(compact(&merged(&mixed)).unwrap().encode(), expected.encode());
+    }
+
+    #[test]
+    fn compacting_all_is_compacting_what_is_merged(models in vec(model(Kind::Any), 1..4), small: [bool; 3]) {
+        let shown = |profile: Result<Profile, autopgo_pprof::Error>| {
+            profile.map(|profile| profile.encode()).map_err(|error| error.to_string())
+        };
+        // Some of them are compact, where they can be: of these the edges are added up.
+        let profiles: Vec<Profile> = profiles(&models)
+            .into_iter()
+            .zip(small)
+            .map(|(profile, small)| if small { compact(&profile).unwrap_or(profile) } else { profile })
+            .collect();
+        let all: Vec<&Profile> = profiles.iter().collect();
+        prop_assert_eq!(shown(compact_all(&all)), shown(merge(&all).and_then(|merged| compact(&merged))));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::twins::Twins;
 use crate::error::{Error, Fault};
 use crate::index::{Index, Numbers};
 use crate::profile::{Profile, index, pick};
-use crate::strings::Str;
+use crate::strings::{Str, Strings};
 
 /// What the compiler tells edges apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,9 @@ pub(crate) enum Take {
 
 /// The edges of a profile with the sums of their samples' values.
 pub(crate) struct Calls<'a> {
-    profile: &'a Profile,
+    /// What names them.
+    strings: &'a Strings,
     sums: Sums,
-    /// Which of the values is the weight.
-    weight: usize,
     /// Every name in the calls once, in byte order.
     names: Vec<Str>,
     /// As the compiler sorts them; those without weight are last, those of zeroes only left out.
@@ -55,49 +54,56 @@ pub(crate) struct Calls<'a> {
 
 impl<'a> Calls<'a> {
     pub(crate) fn of(profile: &'a Profile, take: Take) -> Result<Self, Error> {
-        if profile.samples.len() == 0 {
-            return Ok(Self::unordered(profile, Sums::new(1, 0), 0));
+        match Counted::of(profile, take)? {
+            Counted { start_line: Some(false), .. } => Err(Fault::NoStartLine.into()),
+            Counted { sums, .. } => Self::ordered(&profile.strings, sums).ok_or_else(|| overflow(profile)),
         }
-        let weight = weight_index(profile)?;
-        check_weights(profile, weight)?;
-        let columns = match take {
-            Take::Weight => weight..weight + 1,
-            Take::All => 0..profile.samples.width,
-        };
-        let (sums, start_line) = count(profile, weight, &columns);
+    }
+
+    /// All values of all these profiles, which can be merged and have no mappings, named in `strings`. An error may be one
+    /// that they do not have together.
+    pub(crate) fn of_all(profiles: &[&Profile], strings: &'a mut Strings) -> Result<Self, Error> {
+        let mut all: Option<Sums> = None;
+        let mut start_line = None;
+        for &profile in profiles.iter().filter(|profile| profile.samples.len() > 0) {
+            let counted = Counted::of(profile, Take::All)?;
+            let sums = all.get_or_insert_with(|| Sums::new(counted.sums.width, counted.sums.weight));
+            sums.add_all(&counted.sums, &profile.strings, strings);
+            start_line = start_line.max(counted.start_line);
+        }
         if start_line == Some(false) {
             return Err(Fault::NoStartLine.into());
         }
-        Self::unordered(profile, sums, weight - columns.start).ordered(weight)
+        Self::ordered(strings, all.unwrap_or_else(|| Sums::new(1, 0))).ok_or_else(|| Fault::Nothing.into())
     }
 
-    fn unordered(profile: &'a Profile, sums: Sums, weight: usize) -> Self {
-        Self { profile, sums, weight, names: Vec::new(), order: Vec::new(), total: 0 }
-    }
-
-    fn ordered(mut self, sample_type: usize) -> Result<Self, Error> {
-        self.sums.close();
-        let sums = &self.sums;
+    /// `None` if all weights together do not fit.
+    fn ordered(strings: &'a Strings, mut sums: Sums) -> Option<Self> {
+        sums.close();
         // No edge's sum is negative: where all of them together fit, none has wrapped.
-        self.total = i64::try_from(sums.total).map_err(|_| overflow(self.profile, sample_type))?;
+        let total = i64::try_from(sums.total).ok()?;
         let valued: Vec<u32> = (0..sums.keys.len())
             .filter(|&at| sums.at(at).iter().any(|&value| value != 0))
             .map(index)
             .collect();
         let call = |at: u32| sums.call(sums.keys[at as usize]);
-        self.names =
-            self.profile.strings.sorted(valued.iter().flat_map(|&at| [call(at).caller, call(at).callee]));
-        let ranks = self.profile.strings.ranks(&self.names);
+        let names = strings.sorted(valued.iter().flat_map(|&at| [call(at).caller, call(at).callee]));
+        let ranks = strings.ranks(&names);
         let rank = |name: Str| ranks[name.at()];
         let entry = |at: u32| {
             let Call { caller, callee, offset } = call(at);
-            let weight = Reverse(sums.at(at as usize)[self.weight]);
+            let weight = Reverse(sums.at(at as usize)[sums.weight]);
             Entry { weight, names: [rank(caller), rank(callee)], offset, at }
         };
         let mut entries: Vec<Entry> = valued.into_iter().map(entry).collect();
         entries.sort_unstable();
-        self.order = entries.into_iter().map(|entry| entry.at).collect();
-        Ok(self)
+        let order = entries.into_iter().map(|entry| entry.at).collect();
+        Some(Self { strings, sums, names, order, total })
+    }
+
+    /// The table of the names.
+    pub(crate) fn strings(&self) -> &'a Strings {
+        self.strings
     }
 
     /// The names of all functions in the calls, in byte order.
@@ -114,7 +120,7 @@ impl<'a> Calls<'a> {
 
     /// The calls that the compiler sees, with their weights.
     pub(crate) fn weighted(&self) -> impl Iterator<Item = (Call, i64)> {
-        let weighted = self.iter().map(|(call, values)| (call, values[self.weight]));
+        let weighted = self.iter().map(|(call, values)| (call, values[self.sums.weight]));
         weighted.take_while(|&(_, weight)| weight > 0)
     }
 
@@ -141,7 +147,28 @@ struct Entry {
     at: u32,
 }
 
-/// The sums, and whether a sample with weight had a start line, if any had weight.
+/// The sums of one profile, and whether a sample with weight had a start line, if any had weight.
+struct Counted {
+    sums: Sums,
+    start_line: Option<bool>,
+}
+
+impl Counted {
+    fn of(profile: &Profile, take: Take) -> Result<Self, Error> {
+        if profile.samples.len() == 0 {
+            return Ok(Self { sums: Sums::new(1, 0), start_line: None });
+        }
+        let weight = weight_index(profile)?;
+        check_weights(profile, weight)?;
+        let columns = match take {
+            Take::Weight => weight..weight + 1,
+            Take::All => 0..profile.samples.width,
+        };
+        let (sums, start_line) = count(profile, weight, &columns);
+        Ok(Self { sums, start_line })
+    }
+}
+
 fn count(profile: &Profile, weight: usize, columns: &Range<usize>) -> (Sums, Option<bool>) {
     let mut sums = Sums::new(columns.len(), weight - columns.start);
     let mut places = Places::of(profile, columns.len());
@@ -204,12 +231,14 @@ fn check_weights(profile: &Profile, weight: usize) -> Result<(), Error> {
         if value < 0 {
             return Err(crate::check::negative(profile, sample, weight));
         }
-        sum = sum.checked_add(value).ok_or_else(|| overflow(profile, weight))?;
+        sum = sum.checked_add(value).ok_or_else(|| overflow(profile))?;
     }
     Ok(())
 }
 
-fn overflow(profile: &Profile, weight: usize) -> Error {
+/// Of a profile that has a weight.
+fn overflow(profile: &Profile) -> Error {
+    let weight = weight_index(profile).unwrap_or_default();
     let sample_type = profile.value_type(profile.header.sample_types[weight]).to_string();
     Fault::Overflow { sample_type }.into()
 }
@@ -261,6 +290,27 @@ impl Sums {
             let at = at as usize * self.width;
             add_each(&mut self.values[at..at + self.width], values);
         }
+    }
+
+    /// Adds the sums of other calls, whose names are in `from`; here they are in `into`.
+    fn add_all(&mut self, other: &Self, from: &Strings, into: &mut Strings) {
+        const UNKNOWN: u32 = u32::MAX;
+        let mut known = vec![UNKNOWN; from.len()];
+        let mut name = |name: Str| {
+            let place = &mut known[name.at()];
+            if *place == UNKNOWN {
+                *place = index(into.intern(from.bytes(name)).at());
+            }
+            Str::new(*place)
+        };
+        let sites: Vec<u32> =
+            other.sites.things().iter().map(|&(caller, offset)| self.site(name(caller), offset)).collect();
+        for (&key, values) in other.keys.iter().zip(other.values.chunks_exact(other.width)) {
+            let place = self.place(sums_key(sites[(key >> 32) as usize], name(Str::new(key as u32))));
+            let at = place as usize * self.width;
+            add_each(&mut self.values[at..at + self.width], values);
+        }
+        self.total += other.total;
     }
 
     /// No more calls come: what finds them goes, so that sorting them takes its place in memory.

@@ -46,6 +46,21 @@ pub(super) fn start(first: &Profile) -> Profile {
     Profile::with_header(strings, header)
 }
 
+/// The header that a merge gives these, as a profile without anything else.
+///
+/// # Errors
+/// Those of a merge.
+pub(crate) fn of_all(profiles: &[&Profile]) -> Result<Profile, Error> {
+    let Some((&first, others)) = profiles.split_first() else {
+        return Err(Fault::Nothing.into());
+    };
+    others.iter().try_for_each(|other| compatible(first, other))?;
+    countable(profiles, &[])?;
+    let (mut merged, mut seen) = (start(first), Seen::default());
+    profiles.iter().for_each(|source| add(source, &mut seen, &mut merged));
+    Ok(merged)
+}
+
 /// The comments that a merged profile has already.
 pub(super) type Seen = HashSet<Str, RandomState>;
 
