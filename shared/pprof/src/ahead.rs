@@ -5,12 +5,15 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
+use crate::cores::Core;
+
 /// The most threads that read ahead: beyond, adding is what takes the time.
 const MOST: usize = 8;
 
 /// Gives `take` what `read` makes of each input, in their order, read ahead by so many `threads` from the start on, so
 /// that `take` may do something else first. At any time no more than two results for each thread are being made or wait
-/// to be taken. With one thread or one input everything is done by the caller's, when it is asked for.
+/// to be taken. With one thread everything is done by the caller's, when it is asked for. Within
+/// [`on_cores`](crate::on_cores()) each of the threads takes one of the cores for as long as it has something to read.
 ///
 /// # Panics
 /// As `read` or `take` did.
@@ -33,11 +36,10 @@ pub fn read_ahead<I: Sync, R: Send, T>(
     read: impl Fn(&I) -> R + Sync,
     take: impl FnOnce(&mut dyn Iterator<Item = R>) -> T,
 ) -> T {
-    let lanes = threads.min(MOST).min(inputs.len());
-    // For one alone a thread, whose memory is all new, takes as long as it saves.
-    if lanes < 2 {
+    if threads < 2 {
         return take(&mut inputs.iter().map(read));
     }
+    let lanes = threads.min(MOST).min(inputs.len());
     thread::scope(|scope| {
         let read = &read;
         let lane = |lane| Lane::start(scope, inputs.iter().skip(lane).step_by(lanes), read);
@@ -69,8 +71,10 @@ impl<'scope, R: Send + 'scope> Lane<'scope, R> {
         read: &'scope (impl Fn(&I) -> R + Sync),
     ) -> Option<Self> {
         let (sender, results) = sync_channel(1);
+        let core = Core::take();
         let reader = move || {
             let _ = inputs.map(read).try_for_each(|result| sender.send(result));
+            drop(core);
         };
         let thread = Builder::new().name("autopgo-read".to_owned()).spawn_scoped(scope, reader).ok()?;
         Some(Self { results, thread })
@@ -89,9 +93,11 @@ impl<'scope, R: Send + 'scope> Lane<'scope, R> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::cores::{is_one_free, on_cores};
 
     #[test]
     fn results_come_in_the_order_of_their_inputs() {
@@ -117,10 +123,42 @@ mod tests {
     }
 
     #[test]
+    fn a_core_is_taken_while_something_is_read() {
+        on_cores(2, || {
+            let free = read_ahead(
+                2,
+                &[()],
+                |()| (),
+                |results| {
+                    results.for_each(drop);
+                    // It is given back behind the last result.
+                    while !is_one_free() {
+                        thread::yield_now();
+                    }
+                    true
+                },
+            );
+            assert!(free);
+            let (begin, wait) = sync_channel::<()>(0);
+            let taken = read_ahead(
+                2,
+                &[Mutex::new(wait)],
+                |wait| wait.lock().is_ok_and(|wait| wait.recv().is_ok()),
+                |_| {
+                    let taken = !is_one_free();
+                    begin.send(()).map(|()| taken)
+                },
+            );
+            assert_eq!(taken, Ok(true));
+        });
+    }
+
+    #[test]
     fn one_thread_is_the_callers() {
         let here = thread::current().id();
         let read = |_: &()| thread::current().id();
         assert!(read_ahead(1, &[(); 9], read, |results| results.filter(|&there| there != here).count() == 0));
-        assert!(read_ahead(9, &[(); 1], read, |results| results.filter(|&there| there != here).count() == 0));
+        assert!(read_ahead(2, &[(); 9], read, |results| results.filter(|&there| there == here).count() == 0));
+        assert!(read_ahead(9, &[(); 1], read, |results| results.filter(|&there| there == here).count() == 0));
     }
 }

@@ -12,12 +12,14 @@ mod samples;
 mod survey;
 mod tables;
 
+use self::ids::Ids;
 pub(crate) use self::outward::Outward;
-use self::survey::Survey;
+use self::survey::{Survey, Table};
 use self::tables::Texts;
+use crate::cores::{both, is_one_free};
 use crate::error::{Error, Fault};
 use crate::limits::{self, Limits};
-use crate::profile::{Header, Kind, Profile};
+use crate::profile::{Function, Header, Kind, Line, Location, Mapping, Profile, Samples};
 
 pub(crate) fn decode(raw: &[u8], limits: &Limits) -> Result<Profile, Error> {
     if raw.is_empty() {
@@ -26,12 +28,62 @@ pub(crate) fn decode(raw: &[u8], limits: &Limits) -> Result<Profile, Error> {
     limits::raw_bytes(raw.len(), limits)?;
     let survey = Survey::of(raw, limits)?;
     let texts = Texts::read(&survey)?;
-    let (mappings, mapping_ids) = tables::mappings(&survey, &texts)?;
-    let (functions, function_ids) = tables::functions(&survey, &texts)?;
-    let (locations, lines, location_ids) = tables::locations(&survey, limits, &mapping_ids, &function_ids)?;
-    let samples = samples::samples(&survey, limits, &texts, &location_ids)?;
+    let parted = is_one_free() && samples::can_be_parted(survey.samples, limits);
+    let mut read = if parted { in_parts(&survey, limits, &texts)? } else { in_one(&survey, limits, &texts)? };
+    samples::order_labels(&mut read.samples, &texts);
     let header = header(&survey, &texts)?;
+    let Read { mappings, functions, locations, lines, samples, .. } = read;
     Ok(Profile { strings: texts.strings, header, mappings, functions, locations, lines, samples })
+}
+
+/// What leans on the texts.
+struct Read {
+    mappings: Vec<Mapping>,
+    functions: Vec<Function>,
+    locations: Vec<Location>,
+    lines: Vec<Line>,
+    location_ids: Ids,
+    samples: Samples,
+}
+
+fn in_one(survey: &Survey<'_>, limits: &Limits, texts: &Texts) -> Result<Read, Error> {
+    up_to(survey, survey.samples, limits, texts)
+}
+
+/// The last samples are read by another thread if there is a core for it, while the tables and the first ones are.
+fn in_parts(survey: &Survey<'_>, limits: &Limits, texts: &Texts) -> Result<Read, Error> {
+    let [first, second] = survey.parts();
+    // As writers number locations; whether this one did is known when the table is read.
+    let expected = Ids::counting("location", survey.locations.count);
+    let mut behind = samples::with_room(second, survey.sample_types.len(), limits);
+    let (read, mut rest) = both(
+        true,
+        || up_to(survey, first, limits, texts),
+        || samples::read(survey, (second, first.count), limits, texts, &expected, &mut behind),
+    );
+    let mut read = read?;
+    if read.location_ids.counted() != expected.counted() {
+        behind.clear();
+        let ids = &read.location_ids;
+        rest = samples::read(survey, (second, first.count), limits, texts, ids, &mut behind);
+    }
+    rest?;
+    read.samples.append(&behind);
+    Ok(read)
+}
+
+/// The tables, and the samples of the first part of theirs.
+fn up_to(survey: &Survey<'_>, part: Table, limits: &Limits, texts: &Texts) -> Result<Read, Error> {
+    let (mappings, mapping_ids) = tables::mappings(survey, texts)?;
+    let (functions, function_ids) = tables::functions(survey, texts)?;
+    let (locations, lines, location_ids) = tables::locations(survey, limits, &mapping_ids, &function_ids)?;
+    let width = survey.sample_types.len();
+    if width == 0 && survey.samples.count > 0 {
+        return Err(Fault::NoSampleTypes.into());
+    }
+    let mut samples = samples::with_room(survey.samples, width, limits);
+    samples::read(survey, (part, 0), limits, texts, &location_ids, &mut samples)?;
+    Ok(Read { mappings, functions, locations, lines, location_ids, samples })
 }
 
 fn header(survey: &Survey<'_>, texts: &Texts) -> Result<Header, Error> {

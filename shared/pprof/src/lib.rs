@@ -4,6 +4,7 @@
 mod ahead;
 pub mod check;
 mod compact;
+mod cores;
 mod decode;
 mod edges;
 mod encode;
@@ -28,6 +29,7 @@ mod wire;
 
 pub use ahead::read_ahead;
 pub use compact::{compact, compact_all};
+pub use cores::on_cores;
 pub use edges::{Edge, Edges, Identity};
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;

@@ -23,6 +23,11 @@ impl Ids {
         Self { table, counted: Some(0), dense: vec![NONE; count + 1], sparse: HashMap::default() }
     }
 
+    /// For so many entries of which each has the id after that of the one before, from 1 on.
+    pub(super) fn counting(table: &'static str, count: usize) -> Self {
+        Self { table, counted: Some(count as u64), dense: Vec::new(), sparse: HashMap::default() }
+    }
+
     /// Takes the id of the entry at `position`; 0 and an id seen before are refused.
     pub(super) fn add(&mut self, id: u64, position: usize) -> Result<(), Error> {
         if id == 0 {

@@ -1,7 +1,7 @@
 //! The samples: by far the most of a profile. Stacks, values and labels go straight into flat arenas.
 
 use super::ids::Ids;
-use super::survey::Survey;
+use super::survey::{Survey, Table};
 use super::tables::Texts;
 use crate::error::{Error, Fault};
 use crate::limits::{self, Limits};
@@ -18,17 +18,34 @@ const LABEL: u64 = 3 << 3 | 2;
 
 const LABEL_FIELDS: [&str; 4] = ["label.key", "label.str", "label.num", "label.num_unit"];
 
-pub(super) fn samples(
+/// From how many bytes of samples on another thread reads a part of them, and up to how many: for a while that part is
+/// there twice.
+const LARGE: usize = 128 << 10;
+const HUGE: usize = 32 << 20;
+
+/// Whether samples may be read in parts: together they pass no limit, for each frame and label takes a byte.
+pub(super) fn can_be_parted(table: Table, limits: &Limits) -> bool {
+    (LARGE..=HUGE.min(limits.frames).min(limits.labels)).contains(&table.bytes)
+}
+
+/// Reads the samples of a part of their table, of which the first has this number, behind others.
+pub(super) fn read(
     survey: &Survey<'_>,
+    (part, mut sample): (Table, usize),
     limits: &Limits,
     texts: &Texts,
     locations: &Ids,
-) -> Result<Samples, Error> {
-    let table = survey.samples;
-    let width = survey.sample_types.len();
-    if width == 0 && table.count > 0 {
-        return Err(Fault::NoSampleTypes.into());
-    }
+    samples: &mut Samples,
+) -> Result<(), Error> {
+    survey.each_entry(part, |entry| {
+        Reader { sample, limits, texts, locations }.read(entry, samples)?;
+        sample += 1;
+        Ok(())
+    })
+}
+
+/// Room for the samples of a table.
+pub(super) fn with_room(table: Table, width: usize, limits: &Limits) -> Samples {
     let mut samples = Samples::new(width);
     // With room for what a merge adds, which costs no memory until it is used.
     samples.stacks.reserve_exact(table.count + table.count / 8);
@@ -38,14 +55,7 @@ pub(super) fn samples(
     // Every value takes a byte of the table: what it claims beyond that cannot be true.
     let values = table.count.saturating_mul(width).min(table.bytes);
     samples.values.reserve_exact(values + values / 8);
-    let mut sample = 0;
-    survey.each_entry(table, |entry| {
-        Reader { sample, limits, texts, locations }.read(entry, &mut samples)?;
-        sample += 1;
-        Ok(())
-    })?;
-    order_labels(&mut samples, texts);
-    Ok(samples)
+    samples
 }
 
 /// Reads one sample behind others.
@@ -179,7 +189,7 @@ fn other_field(field: &Field<'_>) -> Result<(), Error> {
 }
 
 /// Puts the labels of each sample into the order that [`Label`] promises.
-fn order_labels(samples: &mut Samples, texts: &Texts) {
+pub(super) fn order_labels(samples: &mut Samples, texts: &Texts) {
     let keys = texts.strings.sorted(samples.labels.iter().map(|label| label.key));
     let ranks = texts.strings.ranks(&keys);
     for span in &samples.label_spans {

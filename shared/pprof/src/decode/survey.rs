@@ -12,6 +12,9 @@ pub(super) const LOCATION: u64 = 4;
 pub(super) const FUNCTION: u64 = 5;
 pub(super) const STRING: u64 = 6;
 
+/// How many samples are between places at which their table can be parted.
+const PART: usize = 1024;
+
 /// What the top level says. Texts are still numbers of the wire's string table.
 #[derive(Default)]
 pub(super) struct Survey<'a> {
@@ -21,6 +24,8 @@ pub(super) struct Survey<'a> {
     pub(super) functions: Table,
     pub(super) strings: Table,
     pub(super) samples: Table,
+    /// Parts that the table of samples can be read in.
+    parts: Vec<Table>,
     pub(super) sample_types: Vec<(i64, i64)>,
     pub(super) comments: Vec<i64>,
     pub(super) period_type: (i64, i64),
@@ -60,7 +65,13 @@ impl<'a> Survey<'a> {
                 self.sample_types.push(value_type(field, "sample_type")?);
                 limits::at_most("sample types", self.sample_types.len(), limits.sample_types)?;
             }
-            SAMPLE => self.samples.add(field, end, "sample", "samples", limits.samples)?,
+            SAMPLE => {
+                if self.samples.count.is_multiple_of(PART) {
+                    let start = if self.samples.count == 0 { field.at } else { self.samples.start };
+                    self.parts.push(Table { number: SAMPLE, start, end: field.at, ..self.samples });
+                }
+                self.samples.add(field, end, "sample", "samples", limits.samples)?;
+            }
             MAPPING => self.mappings.add(field, end, "mapping", "mappings", limits.mappings)?,
             LOCATION => self.locations.add(field, end, "location", "locations", limits.locations)?,
             FUNCTION => self.functions.add(field, end, "function", "functions", limits.functions)?,
@@ -87,6 +98,22 @@ impl<'a> Survey<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The table of samples in two parts, of which the second takes about as long to read as the first and the tables that
+    /// samples name.
+    pub(super) fn parts(&self) -> [Table; 2] {
+        let whole = self.samples;
+        let half = (whole.bytes + self.locations.bytes + self.functions.bytes) / 2;
+        let middle = self.parts.partition_point(|part| part.bytes < whole.bytes.saturating_sub(half));
+        let first = self.parts.get(middle).copied().unwrap_or(whole);
+        let rest = Table {
+            start: first.end,
+            count: whole.count - first.count,
+            bytes: whole.bytes - first.bytes,
+            ..whole
+        };
+        [first, rest]
     }
 
     /// Gives the contents of a table's entries in their order.

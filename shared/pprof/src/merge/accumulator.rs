@@ -12,8 +12,9 @@ use super::number::number_by_use;
 use super::order::{Order, arrange};
 use super::remap::Remap;
 use super::samples::Adder;
-use super::tidy::{drop_unused_mappings, is_tidy, tidied, uses};
+use super::tidy::{LARGE, drop_unused_mappings, is_tidy, tidied, uses};
 use super::{compatible, merge};
+use crate::cores::both;
 use crate::error::Error;
 use crate::profile::{Profile, Samples};
 
@@ -74,13 +75,20 @@ impl Accumulator {
         if !ordered {
             number_by_use(base, &uses);
         }
-        // Before a sample moves: of entries that are there twice the one that is used first is kept.
+        // Of entries that are there twice the one that is used first is kept: so no sample moves before that is known.
         let mut remap = Remap::default();
-        if !remap.know(base) {
-            return None;
-        }
-        if !ordered {
-            let sorted = order.sorted(&base.samples, uses.len());
+        if ordered {
+            if !remap.know(base) {
+                return None;
+            }
+        } else {
+            remap.reserve_for(base);
+            let large = base.samples.frames.len() >= LARGE;
+            let (sorted, known) =
+                both(large, || order.sorted(&base.samples, uses.len()), || remap.know(base));
+            if !known {
+                return None;
+            }
             arrange(&mut base.samples, &sorted);
         }
         let none = Samples::new(base.samples.width);

@@ -1,6 +1,8 @@
 //! The numbers of a base's locations: samples name them, so they are most of a profile, and the order of
 //! the table makes much of how well it compresses.
 
+use super::tidy::LARGE;
+use crate::cores::both;
 use crate::profile::{Location, Profile};
 
 /// Numbers the locations anew: those that most frames name come first, so that their ids take one byte on
@@ -29,5 +31,9 @@ pub(super) fn number_by_use(profile: &mut Profile, uses: &[u32]) {
         numbered.push(Location { id: u64::from(place) + 1, ..locations[old as usize].clone() });
     }
     *locations = numbered;
-    profile.samples.frames.iter_mut().for_each(|frame| *frame = places[*frame as usize]);
+    let place = |frames: &mut [u32]| frames.iter_mut().for_each(|frame| *frame = places[*frame as usize]);
+    let frames = &mut profile.samples.frames;
+    let middle = frames.len() / 2;
+    let (first, second) = frames.split_at_mut(middle);
+    both(middle >= LARGE / 2, || place(first), || place(second));
 }

@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use crate::cores::{both, is_one_free};
 use crate::profile::{Label, LabelValue, Samples, Span, index, permute};
 use crate::strings::{Str, Strings};
 
@@ -51,7 +52,16 @@ impl Order {
 
     /// Whether every sample comes after the one before it.
     pub(super) fn holds(&self, samples: &Samples) -> bool {
-        (1..samples.len()).all(|at| self.compare((samples, at - 1), (samples, at)).is_lt())
+        let in_order = |at| self.compare((samples, at - 1), (samples, at)).is_lt();
+        // Of those that are not, the first few mostly tell.
+        let (few, count) = (samples.len().min(FEW), samples.len());
+        if !(1..few).all(in_order) {
+            return false;
+        }
+        let middle = few.max(count / 2);
+        let (first, second) =
+            both(count >= LARGE, || (few..middle).all(in_order), || (middle..count).all(in_order));
+        first && second
     }
 
     /// The samples in order. Equal ones are next to each other.
@@ -60,47 +70,12 @@ impl Order {
     /// then those that have them in common by the next, and so on. No recursion: an uploader picks how long
     /// stacks are.
     pub(super) fn sorted(&self, samples: &Samples, locations: usize) -> Sorted {
-        let window = Window::of(locations);
         let entry = |(at, stack): (usize, &Span)| Entry { key: 0, sample: index(at), end: stack.end };
         let mut entries: Vec<Entry> = samples.stacks.iter().enumerate().map(entry).collect();
-        // Equal ones must have been compared with each other.
-        let mut equal = false;
-        let mut by = |order: Ordering| {
-            equal |= order.is_eq();
-            order
-        };
+        let mut sort = Sort { order: self, samples, window: Window::of(locations), equal: false };
         let all = 0..entries.len();
-        let (mut open, mut next) = (Vec::from([all]), Vec::new());
-        while !open.is_empty() {
-            // First all of them are read, which lie about in memory: waiting for many takes as long as for one.
-            for range in &open {
-                for entry in &mut entries[range.clone()] {
-                    let mut left = entry.left(samples);
-                    entry.key = window.take(&samples.frames, &mut left);
-                    entry.end = left.end;
-                }
-            }
-            for range in open.drain(..) {
-                let part = &mut entries[range.clone()];
-                if !part.is_sorted_by_key(|entry| entry.key) {
-                    part.sort_unstable_by_key(|entry| entry.key);
-                }
-                let mut start = range.start;
-                for same in part.chunk_by_mut(|a, b| a.key == b.key) {
-                    let end = start + same.len();
-                    if same.len() > 1 && window.is_whole(same[0].key) {
-                        same.sort_unstable_by(|a, b| {
-                            by(self.compare_labels((samples, a.at()), (samples, b.at())))
-                        });
-                    } else if same.len() > 1 {
-                        next.push(start..end);
-                    }
-                    start = end;
-                }
-            }
-            std::mem::swap(&mut open, &mut next);
-        }
-        Sorted { order: entries.into_iter().map(|entry| entry.sample).collect(), equal }
+        sort.all(&mut entries, Vec::from([all]));
+        Sorted { order: entries.into_iter().map(|entry| entry.sample).collect(), equal: sort.equal }
     }
 
     /// Puts `fresh` samples into ordered ones, each where it belongs; values of equal ones add up. `fresh`
@@ -128,6 +103,94 @@ impl Order {
         to.extend_from(&all, done..old);
         Samples { frames: all.frames, labels: all.labels, ..to }
     }
+}
+
+/// From how many samples on two threads compare them.
+const LARGE: usize = 8 << 10;
+/// How many are looked at before that.
+const FEW: usize = 64;
+
+/// Sorts samples.
+#[derive(Clone)]
+struct Sort<'a> {
+    order: &'a Order,
+    samples: &'a Samples,
+    window: Window,
+    /// Whether equal ones were met: they must have been compared with each other.
+    equal: bool,
+}
+
+impl Sort<'_> {
+    /// Sorts what is in each of these ranges, which ascend.
+    fn all(&mut self, entries: &mut [Entry], mut open: Vec<Range<usize>>) {
+        while !open.is_empty() {
+            if let Some((middle, behind)) = part(&mut open) {
+                let (before, after) = entries.split_at_mut(middle);
+                let mut other = self.clone();
+                both(true, || self.all(before, open), || other.all(after, behind));
+                self.equal |= other.equal;
+                return;
+            }
+            open = self.by_next_frames(entries, open);
+        }
+    }
+
+    /// Sorts each of these ranges by the next few frames. What these do not tell apart is left.
+    fn by_next_frames(&mut self, entries: &mut [Entry], open: Vec<Range<usize>>) -> Vec<Range<usize>> {
+        let Self { order, samples, window, .. } = *self;
+        // First all of them are read, which lie about in memory: waiting for many takes as long as for one.
+        for range in &open {
+            for entry in &mut entries[range.clone()] {
+                let mut left = entry.left(samples);
+                entry.key = window.take(&samples.frames, &mut left);
+                entry.end = left.end;
+            }
+        }
+        let mut next = Vec::new();
+        for range in open {
+            let part = &mut entries[range.clone()];
+            if !part.is_sorted_by_key(|entry| entry.key) {
+                part.sort_unstable_by_key(|entry| entry.key);
+            }
+            let mut start = range.start;
+            for same in part.chunk_by_mut(|a, b| a.key == b.key) {
+                let end = start + same.len();
+                if same.len() > 1 && window.is_whole(same[0].key) {
+                    same.sort_unstable_by(|a, b| {
+                        let labels = order.compare_labels((samples, a.at()), (samples, b.at()));
+                        self.equal |= labels.is_eq();
+                        labels
+                    });
+                } else if same.len() > 1 {
+                    next.push(start..end);
+                }
+                start = end;
+            }
+        }
+        next
+    }
+}
+
+/// Takes from ascending ranges those from about the middle on, if they are worth a thread and there is a core for it.
+/// Where they start, and the ranges counted from there.
+fn part(open: &mut Vec<Range<usize>>) -> Option<(usize, Vec<Range<usize>>)> {
+    let all: usize = open.iter().map(Range::len).sum();
+    if all < LARGE || !is_one_free() {
+        return None;
+    }
+    let mut before = 0;
+    let first = open.iter().position(|range| {
+        before += range.len();
+        before >= all / 2
+    })?;
+    let rest = open.split_off(first + 1);
+    let middle = open.last().map_or(0, |range| range.end);
+    if all - before < all / 4 {
+        // One is most of them.
+        open.extend(rest);
+        return None;
+    }
+    Some((middle, rest.into_iter().map(|range| range.start - middle..range.end - middle).collect()))
 }
 
 /// Samples in order.

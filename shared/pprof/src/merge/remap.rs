@@ -48,12 +48,18 @@ impl Remap {
         merged.lines.reserve(room(|profile| profile.lines.len()));
     }
 
+    /// Makes room for the tables of a profile that is taken as [`Remap::know`] does.
+    pub(super) fn reserve_for(&mut self, merged: &Profile) {
+        self.locations.reserve(merged.locations.len());
+        self.functions.reserve(merged.functions.len());
+        self.mappings.reserve(merged.mappings.len());
+    }
+
     /// Takes the entries of a profile as those that the merged one has so far. Whether no two were equal:
     /// if any were, this is of no use any more.
     pub(super) fn know(&mut self, merged: &Profile) -> bool {
+        self.reserve_for(merged);
         let Self { mappings, functions, locations, hasher } = self;
-        locations.reserve(merged.locations.len());
-        functions.reserve(merged.functions.len());
         let new = |place: u32, at: usize| place as usize == at;
         let known_mapping = |(at, mapping): (usize, &Mapping)| {
             let key = mapping_key(mapping);

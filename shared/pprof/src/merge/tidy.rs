@@ -4,6 +4,7 @@
 use super::headers::{self, Seen};
 use super::remap::Remap;
 use super::samples::renumber_label;
+use crate::cores::{both, is_one_free};
 use crate::profile::{Profile, Samples, Span};
 
 /// What a merge would leave of a profile. Its tables are made anew, its samples stay where they are: they
@@ -57,13 +58,26 @@ pub(super) fn drop_unused_mappings(profile: &mut Profile) {
     }
 }
 
+/// From how many frames on two threads look at them.
+pub(super) const LARGE: usize = 128 << 10;
+
 /// How many frames name each location.
 pub(super) fn uses(profile: &Profile) -> Vec<u32> {
     let Profile { locations, samples, .. } = profile;
+    let count = |stacks: &[Span], uses: &mut [u32]| {
+        for stack in stacks {
+            samples.frames[stack.range()].iter().for_each(|&frame| uses[frame as usize] += 1);
+        }
+    };
     let mut uses = vec![0; locations.len()];
-    for stack in &samples.stacks {
-        samples.frames[stack.range()].iter().for_each(|&frame| uses[frame as usize] += 1);
+    if samples.frames.len() < LARGE.max(4 * locations.len()) || !is_one_free() {
+        count(&samples.stacks, &mut uses);
+        return uses;
     }
+    let mut more = uses.clone();
+    let (first, second) = samples.stacks.split_at(samples.len() / 2);
+    both(true, || count(first, &mut uses), || count(second, &mut more));
+    uses.iter_mut().zip(more).for_each(|(uses, more)| *uses += more);
     uses
 }
 

@@ -104,10 +104,9 @@ pub(crate) const NUMBER: usize = 1 + 10;
 
 /// The bytes of `message`, which are about `size`: more make it grow.
 pub(crate) fn write(message: &impl Message, size: usize) -> Vec<u8> {
-    let mut out = Bytes { bytes: vec![0; size], at: 0 };
+    let mut out = Bytes::of(size);
     message.write(&mut out);
-    out.bytes.truncate(out.at);
-    out.bytes
+    out.finish()
 }
 
 /// How many bytes a number takes.
@@ -128,7 +127,7 @@ pub(crate) fn measure(message: &impl Message) -> usize {
 const ROOM: usize = 8;
 
 /// A buffer that was made large enough.
-struct Bytes {
+pub(crate) struct Bytes {
     bytes: Vec<u8>,
     at: usize,
 }
@@ -183,6 +182,23 @@ impl Output for Bytes {
 }
 
 impl Bytes {
+    /// Of about `size`: more makes it grow.
+    pub(crate) fn of(size: usize) -> Self {
+        Self { bytes: vec![0; size], at: 0 }
+    }
+
+    /// What was written.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.at);
+        self.bytes
+    }
+
+    /// What was written, and after it what was written into another.
+    pub(crate) fn join(mut self, other: &Self) -> Vec<u8> {
+        self.bytes.truncate(self.at);
+        self.bytes.extend_from_slice(&other.bytes[..other.at]);
+        self.bytes
+    }
     #[cold]
     #[inline(never)]
     fn grow(&mut self, more: usize) {

@@ -1,0 +1,143 @@
+//! What comes of more cores is what comes of one, to the byte and to the word of an error: on real profiles, which are large
+//! enough to be parted.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod recorded;
+
+use std::ops::Range;
+
+use autopgo_pprof::{Accumulator, Limits, Profile, compact, compact_all, gzip, on_cores, read_ahead};
+
+const CORES: [usize; 3] = [2, 3, 8];
+const PROFILES: [&str; 4] = ["rclone-full.pprof", "rclone.pgo", "avalanchego.pgo", "datadog-grpc-anon.pprof"];
+
+fn recorded(name: &str) -> Vec<u8> {
+    recorded::protobufs().into_iter().find(|(it, _)| it == name).unwrap().1
+}
+
+/// Does it on one core, and on more.
+fn same<T: PartialEq>(what: &str, work: impl Fn() -> T) -> T {
+    let alone = work();
+    for cores in CORES {
+        assert!(on_cores(cores, &work) == alone, "{what} on {cores} cores");
+    }
+    alone
+}
+
+fn decode(raw: &[u8]) -> Result<Profile, String> {
+    Profile::decode(raw, &Limits::default()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_part_gives_the_same_bytes() {
+    for name in PROFILES {
+        let raw = gzip::inflate(&recorded(name), Limits::default().raw_bytes).unwrap();
+        same(name, || decode(&raw).unwrap().encode());
+        let profile = decode(&raw).unwrap();
+        // As another writer left it, and in our order.
+        let ordered = same(name, || Accumulator::new(profile.clone()).finish().encode());
+        same(name, || Accumulator::new(decode(&ordered).unwrap()).finish().encode());
+        let small = || compact(&profile).map(|small| small.encode()).map_err(|error| error.to_string());
+        assert!(same(name, small).is_ok());
+    }
+}
+
+#[test]
+fn a_fold_gives_the_same_bytes() {
+    let [base, upload] = ["rclone-full.pprof", "rclone.pgo"].map(recorded);
+    let limits = Limits::default();
+    for threads in [1, 2] {
+        let read = |bytes: &&[u8]| Profile::parse(bytes, &limits).unwrap();
+        same("a fold", || {
+            read_ahead(threads, &[&upload[..], &upload], read, |uploads| {
+                let mut sum = Accumulator::new(Profile::parse(&base, &limits).unwrap());
+                uploads.for_each(|upload| sum.add(&upload).unwrap());
+                sum.finish().encode()
+            })
+        });
+        same("a compact one", || {
+            read_ahead(threads, &[&upload[..], &base], read, |all| {
+                let all: Vec<Profile> = all.collect();
+                compact_all(&all.iter().collect::<Vec<_>>()).unwrap().encode()
+            })
+        });
+    }
+}
+
+#[test]
+fn what_is_wrong_has_the_same_words() {
+    let raw = gzip::inflate(&recorded("rclone-full.pprof"), Limits::default().raw_bytes).unwrap();
+    let (mut refused, mut state) = (0, 7_usize);
+    for _ in 0..60 {
+        // One or two bytes are others, so that sometimes both parts have something wrong.
+        let mut broken = raw.clone();
+        for _ in 0..2 {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            let at = (state >> 20) % broken.len();
+            broken[at] ^= 1 << (state >> 17 & 7);
+        }
+        let result = same("a broken one", || decode(&broken).map(|profile| profile.encode()));
+        refused += usize::from(result.is_err());
+    }
+    assert!((10..60).contains(&refused), "{refused}");
+    // Cut short anywhere.
+    for part in 1..20 {
+        let cut = &raw[..raw.len() * part / 20];
+        assert!(same("a cut one", || decode(cut).map(|profile| profile.encode())).is_err());
+    }
+}
+
+/// Where the entries of the table of locations are.
+fn locations(raw: &[u8]) -> Vec<Range<usize>> {
+    const LOCATION: usize = 4 << 3 | 2;
+    let mut at = 0;
+    let varint = |at: &mut usize| {
+        let length = raw[*at..].iter().position(|&byte| byte < 0x80).unwrap() + 1;
+        let bytes = &raw[*at..*at + length];
+        *at += length;
+        bytes.iter().rev().fold(0, |value, &byte| value << 7 | usize::from(byte & 0x7f))
+    };
+    let mut found = Vec::new();
+    while at < raw.len() {
+        let start = at;
+        let tag = varint(&mut at);
+        let value = varint(&mut at);
+        at += if tag & 7 == 2 { value } else { 0 };
+        found.extend((tag == LOCATION).then_some(start..at));
+    }
+    found
+}
+
+#[test]
+fn locations_that_are_not_counted_are_found_by_all_parts() {
+    let raw = gzip::inflate(&recorded("rclone-full.pprof"), Limits::default().raw_bytes).unwrap();
+    let found = locations(&raw);
+    let [first, second, last] = [0, 1, found.len() - 1].map(|at| found[at].clone());
+    assert_eq!(first.end, second.start);
+    let swapped = [&raw[..first.start], &raw[second.clone()], &raw[first], &raw[second.end..]].concat();
+    let read = same("a swapped one", || decode(&swapped).map(|profile| profile.encode())).unwrap();
+    assert_eq!(read, swapped);
+    // The samples name it, and so all parts must have heard that it is not there.
+    let without = [&raw[..last.start], &raw[last.end..]].concat();
+    let words =
+        same("one without a location", || decode(&without).map(|profile| profile.encode())).unwrap_err();
+    assert!(words.contains("which is not in the profile"), "{words}");
+}
+
+#[test]
+fn limits_on_all_samples_hold_for_the_parts_together() {
+    let raw = gzip::inflate(&recorded("rclone-full.pprof"), Limits::default().raw_bytes).unwrap();
+    // Between what is too few and what is enough for the bytes that there are.
+    let decode = |frames| {
+        let limits = Limits { frames, ..Limits::default() };
+        Profile::decode(&raw, &limits).map(|profile| profile.encode()).map_err(|error| error.to_string())
+    };
+    let (mut few, mut enough) = (0, raw.len());
+    while enough - few > 1 {
+        let middle = few.midpoint(enough);
+        if decode(middle).is_ok() { enough = middle } else { few = middle }
+    }
+    for frames in [few - 1, few, enough, enough + 1] {
+        assert_eq!(same("limits", || decode(frames)).is_ok(), frames >= enough);
+    }
+}
