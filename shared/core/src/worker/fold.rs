@@ -1,8 +1,10 @@
 //! The part of a merge that only computes: read the uploads, add them to the base, prune, and keep within the limits.
 
+use std::collections::BTreeSet;
+use std::iter;
 use std::sync::Arc;
 
-use autopgo_pprof::{Accumulator, Profile, compact, compatible, read_ahead};
+use autopgo_pprof::{Accumulator, Profile, compact, compact_all, compatible, read_ahead};
 use bytes::Bytes;
 
 use crate::app::App;
@@ -18,10 +20,6 @@ use crate::upload;
 /// How many bytes of unpacked uploads are held beside the base, and beside two for each core that are being read; what
 /// comes after them waits for the next write.
 const UNPACKED: usize = 256 << 20;
-
-/// From how many bytes of uploads on others help to read them. A thread that is there for one merge costs its start, and
-/// memory that the allocator keeps for longer.
-const MUCH: usize = 128 << 10;
 
 /// The most bytes that an upload may unpack to that is read while others are.
 const SMALL: u64 = 4 << 20;
@@ -66,25 +64,34 @@ struct Read {
 }
 
 impl Fold {
-    /// Folds `uploads`, in their order, into `base`.
+    /// Folds `uploads`, in their order, into what `base` gives, but for those that it names. They are read by so many
+    /// `threads` while the base is.
     ///
     /// # Errors
-    /// `TooLarge` if the base by itself is over its limits, even when compacted.
-    pub(super) fn run(&self, base: Option<Old>, uploads: &[(Id, Bytes)]) -> Result<Folded> {
-        if uploads.is_empty() {
-            return Ok(Folded::default());
-        }
-        let (base, bytes) = base.map_or((None, None), |old| (Some(old.profile), Some(old.bytes)));
-        let sums = Sums::of(base.as_ref());
-        let spare = self.cpu.spare(if is_much(uploads) { uploads.len() - 1 } else { 0 });
-        let limits = if spare.count() > 0 { self.small() } else { Limits::clone(&self.limits) };
-        let (mut sum, Read { usable, mut rejected, mut left }) = read_ahead(
-            1 + spare.count(),
-            uploads,
-            |(_, bytes)| self.usable(bytes, &limits),
-            |results| (base.map(Accumulator::new), self.read(uploads, &limits, results)),
-        );
-        drop(spare);
+    /// Those of `base`; `TooLarge` if the base by itself is over its limits, even when compacted.
+    pub(super) fn run(
+        &self,
+        threads: usize,
+        uploads: &[(Id, Bytes)],
+        base: impl FnOnce() -> Result<(Option<Old>, BTreeSet<Id>)>,
+    ) -> Result<(Folded, BTreeSet<Id>)> {
+        let limits = if threads > 1 { self.small() } else { Limits::clone(&self.limits) };
+        let read = |(_, bytes): &(Id, Bytes)| self.usable(bytes, &limits);
+        read_ahead(threads, uploads, read, |results| {
+            let (base, named) = base()?;
+            if uploads.iter().all(|(id, _)| named.contains(id)) {
+                return Ok((Folded::default(), named));
+            }
+            let (base, bytes) = base.map_or((None, None), |old| (Some(old.profile), Some(old.bytes)));
+            let sums = Sums::of(base.as_ref());
+            let sum = base.map(|base| self.sum(base));
+            let read = self.read(uploads, &limits, &named, results);
+            Ok((self.fold(sum, sums, bytes.as_ref(), read)?, named))
+        })
+    }
+
+    fn fold(&self, mut sum: Option<Sum>, sums: Sums, bytes: Option<&Bytes>, read: Read) -> Result<Folded> {
+        let Read { usable, mut rejected, mut left } = read;
         let mut merged = Vec::with_capacity(usable.len());
         let verdicts = self.verdicts(sum.as_ref(), sums, &usable);
         let mut parts: Vec<Option<Profile>> = Vec::with_capacity(usable.len());
@@ -99,7 +106,7 @@ impl Fold {
         }
 
         while !merged.is_empty() {
-            let sum = sum.take().map_or_else(|| self.again(bytes.as_ref()), |sum| Ok(Some(sum)))?;
+            let sum = sum.take().map_or_else(|| self.again(bytes), |sum| Ok(Some(sum)))?;
             let problem = match self.whole(sum, &parts)? {
                 Ok((whole, squeezed)) => {
                     return Ok(Folded { whole: Some(whole), merged, rejected, left, squeezed });
@@ -114,7 +121,7 @@ impl Fold {
                 parts.truncate(half);
                 continue;
             }
-            let alone = self.again(bytes.as_ref())?;
+            let alone = self.again(bytes)?;
             if alone.is_some() && self.whole(alone, &[])?.is_err() {
                 return Err(Error::new(
                     Kind::TooLarge,
@@ -131,11 +138,12 @@ impl Fold {
         Ok(Folded { whole: None, merged, rejected, left, squeezed: false })
     }
 
-    /// Sorts out uploads as they are read with these `limits`, up to as many as can be held.
+    /// Sorts out uploads as they are read with these `limits`, up to as many as can be held, but for those `named`.
     fn read(
         &self,
         uploads: &[(Id, Bytes)],
         limits: &Limits,
+        named: &BTreeSet<Id>,
         results: &mut dyn Iterator<Item = Result<Profile>>,
     ) -> Read {
         let lowered = limits.upload_raw_bytes < self.limits.upload_raw_bytes;
@@ -144,6 +152,9 @@ impl Fold {
         let mut waiting = uploads.iter();
         let mut unpacked = 0;
         for ((id, bytes), result) in waiting.by_ref().zip(results) {
+            if named.contains(id) {
+                continue;
+            }
             let upload = match result {
                 Err(error) if lowered && error.kind() == Kind::TooLarge => self.usable(bytes, &self.limits),
                 result => result,
@@ -161,7 +172,7 @@ impl Fold {
                 break;
             }
         }
-        read.left.extend(waiting.map(|(id, _)| id.clone()));
+        read.left.extend(waiting.map(|(id, _)| id).filter(|id| !named.contains(id)).cloned());
         read
     }
 
@@ -169,12 +180,7 @@ impl Fold {
     ///
     /// What binds the sample types is the base, or the first upload that has samples. One without any, of a service
     /// that did nothing, has nothing to add where it does not fit, and binds nobody.
-    fn verdicts(
-        &self,
-        base: Option<&Accumulator>,
-        mut sums: Sums,
-        uploads: &[(Id, Profile)],
-    ) -> Vec<Result<bool>> {
+    fn verdicts(&self, base: Option<&Sum>, mut sums: Sums, uploads: &[(Id, Profile)]) -> Vec<Result<bool>> {
         let busy = uploads.iter().map(|(_, upload)| upload).find(|upload| !is_idle(upload));
         let first = busy.or(uploads.first().map(|(_, upload)| upload));
         let fits = |upload: &Profile| match (base, first) {
@@ -203,11 +209,11 @@ impl Fold {
     }
 
     /// The base once more, as it was before anything was folded into it.
-    fn again(&self, bytes: Option<&Bytes>) -> Result<Option<Accumulator>> {
-        let read = |bytes| -> Result<Accumulator> {
+    fn again(&self, bytes: Option<&Bytes>) -> Result<Option<Sum>> {
+        let read = |bytes| -> Result<Sum> {
             let mut profile = Profile::parse(bytes, &self.limits.base())?;
             ledger::strip(&mut profile);
-            Ok(Accumulator::new(profile))
+            Ok(self.sum(profile))
         };
         bytes.map(|bytes| read(bytes)).transpose()
     }
@@ -215,31 +221,45 @@ impl Fold {
     /// The base made of all of them and whether it had to be compacted, or why it is too large even then.
     fn whole(
         &self,
-        base: Option<Accumulator>,
+        base: Option<Sum>,
         parts: &[Option<Profile>],
     ) -> Result<Result<(Profile, bool), autopgo_pprof::Error>> {
         let limits = self.limits.base_data();
         let mut parts = parts.iter().flatten();
-        let first = || Accumulator::new(parts.next().cloned().unwrap_or_else(Profile::empty_cpu));
-        let mut sum = base.unwrap_or_else(first);
-        parts.try_for_each(|part| sum.add(part))?;
-        let mut whole = sum.finish();
+        let first = || self.sum(parts.next().cloned().unwrap_or_else(Profile::empty_cpu));
+        let base = base.unwrap_or_else(first);
         if self.compact {
-            whole = self.compacted(&whole)?;
+            let whole = match base {
+                Sum::Compact(base) => {
+                    self.all_compacted(&iter::once(&*base).chain(parts).collect::<Vec<_>>())?
+                }
+                Sum::Ordered(sum) => self.all_compacted(&[&added(*sum, parts)?])?,
+            };
             return Ok(whole.fits(&limits).map(|()| (whole, false)));
         }
+        let mut whole = match base {
+            Sum::Compact(base) => added(Accumulator::new(*base), parts)?,
+            Sum::Ordered(sum) => added(*sum, parts)?,
+        };
         if self.rules.apply(&self.app, &mut whole) {
             whole = Accumulator::new(whole).finish();
         }
         if whole.fits(&limits).is_ok() {
             return Ok(Ok((whole, false)));
         }
-        whole = self.compacted(&whole)?;
+        whole = self.all_compacted(&[&whole])?;
         Ok(whole.fits(&limits).map(|()| (whole, true)))
     }
 
-    fn compacted(&self, whole: &Profile) -> Result<Profile> {
-        compact(whole).map_err(|error| {
+    /// What a base is while uploads come to it.
+    fn sum(&self, base: Profile) -> Sum {
+        // What has no mappings is compact, or as small.
+        let compact = self.compact && base.mapping_count() == 0;
+        if compact { Sum::Compact(Box::new(base)) } else { Sum::Ordered(Box::new(Accumulator::new(base))) }
+    }
+
+    fn all_compacted(&self, all: &[&Profile]) -> Result<Profile> {
+        compact_all(all).map_err(|error| {
             Error::new(Kind::Unusable, format!("{} cannot be compacted: {error}", Key::base(&self.app)))
         })
     }
@@ -263,8 +283,25 @@ impl Fold {
     }
 }
 
-fn is_much(uploads: &[(Id, Bytes)]) -> bool {
-    uploads.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() >= MUCH
+/// A base that uploads are added to.
+enum Sum {
+    Ordered(Box<Accumulator>),
+    /// One that is compact and will be: the edges of all are added up at once.
+    Compact(Box<Profile>),
+}
+
+impl Sum {
+    fn takes(&self, upload: &Profile) -> std::result::Result<(), autopgo_pprof::Error> {
+        match self {
+            Self::Ordered(sum) => sum.takes(upload),
+            Self::Compact(base) => compatible(base, upload),
+        }
+    }
+}
+
+fn added<'a>(mut sum: Accumulator, mut parts: impl Iterator<Item = &'a Profile>) -> Result<Profile> {
+    parts.try_for_each(|part| sum.add(part))?;
+    Ok(sum.finish())
 }
 
 /// Whether it has no sample that says anything.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use autopgo_pprof::Profile;
+use autopgo_pprof::{Profile, on_cores};
 use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -20,6 +20,10 @@ use crate::store::Reason;
 /// How many ids a ledger may name: the room that a base has beside its data. Filling it takes 200 uploads a second of
 /// one application for as long as the grace time.
 const LEDGER: usize = crate::limits::LEDGER / 2;
+
+/// From how many bytes on others help with a merge. A thread that is there for one merge costs its start, and memory that
+/// the allocator keeps for longer.
+const MUCH: usize = 128 << 10;
 
 /// What was read from the store, in this order.
 pub(super) struct Present {
@@ -70,17 +74,33 @@ impl Present {
     /// # Errors
     /// When the base is no profile, is too large by itself, or has no room for the ids of the uploads.
     pub(super) fn next(self, fold: Fold, now: Timestamp, write: Uuid) -> Result<Made> {
-        let Self { bytes, mut ids, mut uploads } = self;
-        let Base { profile, ledger } = match &bytes {
-            Some(bytes) => base::of(&fold.app, bytes, &fold.limits.base())?,
-            None => Base::default(),
-        };
-        ids.retain(|id| ledger.decided.contains(id));
-        uploads.retain(|(id, _)| !ids.contains(id));
-        let old = profile.zip(bytes).map(|(profile, bytes)| Old { profile, bytes });
-        let Folded { whole, merged, rejected, left, squeezed } = fold.run(old, &uploads)?;
+        let spare = fold.cpu.spare(if self.is_much() { self.uploads.len().max(1) } else { 0 });
+        let cores = 1 + spare.count();
+        on_cores(cores, || self.next_on(cores, fold, now, write))
+    }
+
+    fn next_on(self, cores: usize, fold: Fold, now: Timestamp, write: Uuid) -> Result<Made> {
+        let Self { bytes, mut ids, uploads } = self;
+        let mut ledger = Ledger::default();
+        let (folded, named) = fold.run(cores, &uploads, || {
+            let base = match &bytes {
+                Some(bytes) => base::of(&fold.app, bytes, &fold.limits.base())?,
+                None => Base::default(),
+            };
+            ledger = base.ledger;
+            ids.retain(|id| ledger.decided.contains(id));
+            let old = base.profile.zip(bytes).map(|(profile, bytes)| Old { profile, bytes });
+            Ok((old, ids))
+        })?;
+        let Folded { whole, merged, rejected, left, squeezed } = folded;
         let next = whole.map(|profile| Unwritten::new(profile, ledger, &merged, now, write, fold).ready());
-        Ok(Made { named: ids, merged, rejected, left, squeezed, next: next.transpose()? })
+        Ok(Made { named, merged, rejected, left, squeezed, next: next.transpose()? })
+    }
+
+    /// Whether others help, if they have nothing else to do.
+    fn is_much(&self) -> bool {
+        let uploads = self.uploads.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        uploads + self.bytes.as_ref().map_or(0, Bytes::len) >= MUCH
     }
 }
 
