@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::fs;
 use std::hint::black_box;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use autopgo_pprof::{Accumulator, Limits, Profile, compact, gzip, read_ahead};
+use autopgo_pprof::{Accumulator, Limits, Profile, compact, compact_all, gzip, on_cores, read_ahead};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 
@@ -77,8 +78,16 @@ impl fmt::Display for Report {
     }
 }
 
-/// Does the job; `warm` does it for a while before it is timed.
+/// Does the job on all cores, as in a worker that has nothing else to do; `warm` does it for a while before it is timed.
 pub(crate) fn run(job: &Job, warm: bool) -> Result<Report, Error> {
+    on_cores(cores(), || run_here(job, warm))
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn run_here(job: &Job, warm: bool) -> Result<Report, Error> {
     match job {
         Job::Idle { inputs } => {
             let inputs = read_all(inputs)?;
@@ -154,23 +163,28 @@ fn fold(way: Way, upload: &[u8], base: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(base.into_owned())
 }
 
-/// The new base. Uploads are read on all cores, as in a worker that has nothing else to do; it holds all of a batch until
-/// it has judged them, which is not done here.
+/// The new base. Uploads are read while the base is; the worker holds all of a batch until it has judged them, which is
+/// not done here.
 fn fold_batch(small: bool, upload: &[u8], batch: usize, base: &[u8]) -> Result<Profile, Error> {
-    let base = parse(base)?;
     let read = |upload: &&[u8]| {
         let upload = parse(upload)?;
         if small { compacted(&upload) } else { Ok(upload) }
     };
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let merged = read_ahead(cores, &vec![upload; batch], read, |uploads| {
+    read_ahead(cores(), &vec![upload; batch], read, |uploads| {
+        let base = parse(base)?;
+        // Once it is compact only the edges are added up.
+        if small && base.mapping_count() == 0 {
+            let all = iter::once(Ok(base)).chain(uploads).collect::<Result<Vec<_>, _>>()?;
+            let merged = compact_all(&all.iter().collect::<Vec<_>>());
+            return merged.map_err(Error::profile("adding uploads to a compact base"));
+        }
         let mut sum = Accumulator::new(base);
         for upload in uploads {
             sum.add(&upload?).map_err(Error::profile("adding an upload to a base"))?;
         }
-        Ok(sum.finish())
-    })?;
-    if small { compacted(&merged) } else { Ok(merged) }
+        let merged = sum.finish();
+        if small { compacted(&merged) } else { Ok(merged) }
+    })
 }
 
 fn alone(input: &[u8], small: bool) -> Result<Vec<u8>, Error> {
