@@ -2,25 +2,13 @@
 //! (profile/encode.go). The string table holds what is used, numbered by first use: sample types, labels
 //! sample by sample, mappings, functions, then the rest of the header.
 
-use std::ops::Range;
-
-use crate::cores::{both, is_one_free};
 use crate::profile::{Kind, LabelValue, Location, Mapping, Profile, index};
 use crate::strings::Str;
-use crate::wire::{Bytes, Codes, Message, NUMBER, Output, measure, varint_len, write};
-
-/// From how many bytes on two threads write them, and up to how many: one half is written elsewhere first.
-const LARGE: usize = 256 << 10;
-const HUGE: usize = 32 << 20;
+use crate::wire::{Codes, Message, NUMBER, Output, measure, varint_len, write};
 
 pub(crate) fn encode(profile: &Profile) -> Vec<u8> {
     let whole = Whole::of(profile);
-    let size = whole.estimate();
-    if is_one_free() && (LARGE..=HUGE).contains(&size.all()) {
-        whole.in_halves(&size)
-    } else {
-        write(&whole, size.all())
-    }
+    write(&whole, whole.estimate())
 }
 
 pub(crate) fn encoded_len(profile: &Profile) -> u64 {
@@ -99,7 +87,7 @@ impl<'a> Whole<'a> {
 
     /// About how many bytes it takes, rather too many: by column, which is far faster than measuring
     /// message by message.
-    fn estimate(&self) -> Size {
+    fn estimate(&self) -> usize {
         /// A tag, and a small number or length.
         const SHORT: usize = 2;
         let Self { profile, table, ids } = self;
@@ -111,56 +99,19 @@ impl<'a> Whole<'a> {
         let values = scaled(&samples.values, |value| varint_len(value.cast_unsigned()));
         let texts: usize = table.order.iter().map(|&string| strings.bytes(string).len()).sum();
         let addresses: usize = locations.iter().map(|location| varint_len(location.address)).sum();
-        Size {
-            samples: frames
-                + values
-                + samples.len() * (2 * SHORT + samples.width.min(SHORT) + SHORT)
-                + samples.labels.len() * (4 * SHORT + 8),
-            tables: mappings.len() * 5 * NUMBER
-                + addresses
-                + locations.len() * (4 * SHORT + 2)
-                + lines.len() * (4 * SHORT + 2)
-                + functions.len() * (6 * SHORT + 5)
-                + table.order.len() * SHORT
-                + profile.header.comments.len() * 4
-                + 200,
-            texts,
-        }
-    }
-}
-
-/// About how many bytes the parts of a profile take.
-struct Size {
-    samples: usize,
-    tables: usize,
-    texts: usize,
-}
-
-impl Size {
-    fn all(&self) -> usize {
-        self.samples + self.tables + self.texts
-    }
-}
-
-/// The samples up to one, and what stands before them.
-struct First<'a>(&'a Whole<'a>, usize);
-
-impl Message for First<'_> {
-    fn write(&self, out: &mut impl Output) {
-        let Self(whole, middle) = *self;
-        whole.write_types(out);
-        whole.write_samples(0..middle, out);
-    }
-}
-
-/// The samples from one on, and what stands behind them.
-struct Second<'a>(&'a Whole<'a>, usize);
-
-impl Message for Second<'_> {
-    fn write(&self, out: &mut impl Output) {
-        let Self(whole, middle) = *self;
-        whole.write_samples(middle..whole.profile.samples.len(), out);
-        whole.write_tables(out);
+        frames
+            + values
+            + samples.len() * (2 * SHORT + samples.width.min(SHORT) + SHORT)
+            + samples.labels.len() * (4 * SHORT + 8)
+            + mappings.len() * 5 * NUMBER
+            + addresses
+            + locations.len() * (4 * SHORT + 2)
+            + lines.len() * (4 * SHORT + 2)
+            + functions.len() * (6 * SHORT + 5)
+            + texts
+            + table.order.len() * SHORT
+            + profile.header.comments.len() * 4
+            + 200
     }
 }
 
@@ -173,46 +124,19 @@ fn scaled<T>(column: &[T], size: impl Fn(&T) -> usize) -> usize {
 
 impl Message for Whole<'_> {
     fn write(&self, out: &mut impl Output) {
-        First(self, self.profile.samples.len()).write(out);
-        self.write_tables(out);
-    }
-}
-
-impl Whole<'_> {
-    /// The bytes, the second half of them written by another thread if there is a core for it.
-    fn in_halves(&self, size: &Size) -> Vec<u8> {
-        let count = self.profile.samples.len();
-        // Texts are only copied, and take next to no time.
-        let middle = count.min(count * (size.samples + size.tables) / (2 * size.samples.max(1)));
-        let behind = size.samples - size.samples * middle / count.max(1);
-        let [mut first, mut second] =
-            [size.all(), behind + behind / 8 + size.tables + size.texts].map(Bytes::of);
-        both(true, || First(self, middle).write(&mut first), || Second(self, middle).write(&mut second));
-        first.join(&second)
-    }
-
-    fn write_types(&self, out: &mut impl Output) {
-        for &kind in &self.profile.header.sample_types {
-            out.room(3 * NUMBER);
-            out.message(1, &ValueType { kind, table: &self.table });
-        }
-    }
-
-    fn write_samples(&self, samples: Range<usize>, out: &mut impl Output) {
         let Self { profile, table, ids } = self;
-        for sample in samples {
+        let header = &profile.header;
+        for &kind in &header.sample_types {
+            out.room(3 * NUMBER);
+            out.message(1, &ValueType { kind, table });
+        }
+        for sample in 0..profile.samples.len() {
             // A stack may have millions of frames: a tag and three bytes each where all ids are small.
             let frame = if ids.is_some() { 4 } else { NUMBER };
             let numbers = 3 + profile.samples.width + 5 * profile.samples.labels(sample).len();
             out.room(profile.samples.stack(sample).len() * frame + numbers * NUMBER);
             out.message(2, &Sample { sample, profile, table, ids: ids.as_ref() });
         }
-    }
-
-    /// All but sample types and samples.
-    fn write_tables(&self, out: &mut impl Output) {
-        let Self { profile, table, .. } = self;
-        let header = &profile.header;
         for mapping in &profile.mappings {
             out.room(11 * NUMBER);
             out.message(3, &MappingEntry { mapping, table });

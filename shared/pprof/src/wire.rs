@@ -3,7 +3,7 @@
 
 mod output;
 
-pub(crate) use self::output::{Bytes, Codes, Message, NUMBER, Output, measure, varint_len, write};
+pub(crate) use self::output::{Codes, Message, NUMBER, Output, measure, varint_len, write};
 use crate::error::{Error, Fault};
 
 /// A varint's largest size in bytes.

@@ -104,9 +104,10 @@ pub(crate) const NUMBER: usize = 1 + 10;
 
 /// The bytes of `message`, which are about `size`: more make it grow.
 pub(crate) fn write(message: &impl Message, size: usize) -> Vec<u8> {
-    let mut out = Bytes::of(size);
+    let mut out = Bytes { bytes: vec![0; size], at: 0 };
     message.write(&mut out);
-    out.finish()
+    out.bytes.truncate(out.at);
+    out.bytes
 }
 
 /// How many bytes a number takes.
@@ -127,7 +128,7 @@ pub(crate) fn measure(message: &impl Message) -> usize {
 const ROOM: usize = 8;
 
 /// A buffer that was made large enough.
-pub(crate) struct Bytes {
+struct Bytes {
     bytes: Vec<u8>,
     at: usize,
 }
@@ -182,23 +183,6 @@ impl Output for Bytes {
 }
 
 impl Bytes {
-    /// Of about `size`: more makes it grow.
-    pub(crate) fn of(size: usize) -> Self {
-        Self { bytes: vec![0; size], at: 0 }
-    }
-
-    /// What was written.
-    pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.bytes.truncate(self.at);
-        self.bytes
-    }
-
-    /// What was written, and after it what was written into another.
-    pub(crate) fn join(mut self, other: &Self) -> Vec<u8> {
-        self.bytes.truncate(self.at);
-        self.bytes.extend_from_slice(&other.bytes[..other.at]);
-        self.bytes
-    }
     #[cold]
     #[inline(never)]
     fn grow(&mut self, more: usize) {
