@@ -55,6 +55,11 @@ pub(crate) fn both<A, B: Send>(
     (here, there)
 }
 
+/// Whether there are others at all, perhaps at work now.
+pub(crate) fn are_lent() -> bool {
+    LENT.with_borrow(Option::is_some)
+}
+
 /// Whether there is a core for a part: for what is done in another way when it is parted.
 pub(crate) fn is_one_free() -> bool {
     LENT.with_borrow(|lent| lent.as_ref().is_some_and(|free| free.load(Ordering::Relaxed) > 0))

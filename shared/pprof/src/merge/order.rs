@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use crate::cores::{both, is_one_free};
+use crate::cores::{are_lent, both};
 use crate::profile::{Label, LabelValue, Samples, Span, index, permute};
 use crate::strings::{Str, Strings};
 
@@ -171,11 +171,12 @@ impl Sort<'_> {
     }
 }
 
-/// Takes from ascending ranges those from about the middle on, if they are worth a thread and there is a core for it.
+/// Takes from ascending ranges those from about the middle on, if they are worth a thread. Also where no core is free, for
+/// one may be when the first are sorted.
 /// Where they start, and the ranges counted from there.
 fn part(open: &mut Vec<Range<usize>>) -> Option<(usize, Vec<Range<usize>>)> {
     let all: usize = open.iter().map(Range::len).sum();
-    if all < LARGE || !is_one_free() {
+    if all < LARGE || !are_lent() {
         return None;
     }
     let mut before = 0;
