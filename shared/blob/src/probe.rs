@@ -44,16 +44,18 @@ pub async fn honours_conditions(name: &str, store: &dyn Blobs) -> Result<()> {
     let tried = conditions(name, store, &key, &missing).await;
     // It is there only if the store let it be written.
     let strays = if tried.is_err() { &[&key, &missing][..] } else { &[&key] };
-    for deleted in join_all(strays.iter().map(|key| store.delete(key))).await {
-        if let Err(error) = deleted {
-            tracing::warn!(
-                key,
-                error = error.chain(),
-                "the object that the store was tried with could not be removed"
-            );
-        }
-    }
+    join_all(strays.iter().map(|key| remove(store, key))).await;
     tried
+}
+
+async fn remove(store: &dyn Blobs, key: &str) {
+    if let Err(error) = store.delete(key).await {
+        tracing::warn!(
+            key,
+            error = error.chain(),
+            "the object that the store was tried with could not be removed"
+        );
+    }
 }
 
 async fn conditions(name: &str, store: &dyn Blobs, key: &str, missing: &str) -> Result<()> {
