@@ -23,7 +23,8 @@ pub struct Base {
 /// Reads the base profile of `app`.
 ///
 /// # Errors
-/// `Unusable` if the bytes are no profile: somebody else wrote them. Nothing is merged until they are replaced.
+/// `Unusable` if the bytes are no profile, or its ledger is none: somebody else wrote them. Nothing is merged until they are
+/// replaced.
 pub async fn read(host: &Host, app: &App, object: Object) -> Result<Base> {
     parse(host, app, object, host.limits.base()).await
 }
@@ -40,7 +41,7 @@ async fn parse(host: &Host, app: &App, object: Object, limits: Limits) -> Result
 pub(crate) fn of(app: &App, bytes: &[u8], limits: &Limits) -> Result<Base> {
     let parsed = Profile::parse(bytes, limits).map_err(Error::from);
     let mut profile = parsed.map_err(|error| unreadable(app, &error))?;
-    let ledger = Ledger::take(&mut profile);
+    let ledger = Ledger::take(&mut profile).map_err(|error| unreadable(app, &error))?;
     Ok(Base { profile: Some(profile).filter(|profile| profile.sample_count() > 0), ledger })
 }
 

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::clock::since;
+use crate::error::{Error, Kind, Result};
 use crate::key::Id;
 
 /// How far the clocks of clients, servers and workers may differ.
@@ -48,11 +49,15 @@ pub struct Ledger {
 
 impl Ledger {
     /// Takes the ledger out of `base`: what stays are the comments of the profiles themselves.
-    pub fn take(base: &mut Profile) -> Self {
+    ///
+    /// # Errors
+    /// `Unusable` if ids are packed in a way that is not known here: without them, what is in the base would be merged once
+    /// more.
+    pub fn take(base: &mut Profile) -> Result<Self> {
         let mut ledger = Self::default();
         for comment in base.comments() {
             if let Some(ids) = comment.strip_prefix(DECIDED) {
-                ledger.decided.extend(packed::unpack(ids));
+                ledger.decided.extend(packed::unpack(ids).ok_or_else(unknown)?);
             } else if let Some(id) = comment.strip_prefix(MERGED).and_then(Id::parse) {
                 ledger.decided.insert(id);
             } else if let Some(time) = comment.strip_prefix(DELETED).and_then(|time| time.parse().ok()) {
@@ -60,7 +65,7 @@ impl Ledger {
             }
         }
         strip(base);
-        ledger
+        Ok(ledger)
     }
 
     /// Writes the ledger into `base`, in place of any that is there, and keeps the first `most` other comments.
@@ -90,6 +95,12 @@ impl Ledger {
     pub fn note_deletion(&mut self, time: Timestamp) {
         self.deleted = self.deleted.max(Some(time));
     }
+}
+
+fn unknown() -> Error {
+    let what =
+        format!("a comment `{DECIDED}` of it, which says what was merged, is damaged or of a newer version");
+    Error::new(Kind::Unusable, what)
 }
 
 /// Takes every reserved comment out of an upload: a client or a Go server may have put them there.
@@ -138,7 +149,7 @@ mod tests {
                 "autopgo:decided:CICU69wDAAAAAAiAlOvcAwAAAAA",
             ]
         );
-        assert_eq!(Ledger::take(&mut profile), ledger);
+        assert_eq!(Ledger::take(&mut profile).expect("a ledger"), ledger);
         assert_eq!(own_comment_count(&profile), 1);
         assert_eq!(profile.comments().count(), 1);
     }
@@ -150,7 +161,7 @@ mod tests {
         let ledger = Ledger { decided: (1..=5).map(id).collect(), deleted: None };
         ledger.put(&mut profile, Uuid::nil(), 2);
         assert_eq!(own_comment_count(&profile), 2);
-        assert_eq!(Ledger::take(&mut profile).decided.len(), 5);
+        assert_eq!(Ledger::take(&mut profile).expect("a ledger").decided.len(), 5);
     }
 
     #[test]
@@ -160,17 +171,30 @@ mod tests {
             let ledger = Ledger { decided: (0..many as i64).map(id).collect(), deleted: None };
             ledger.put(&mut profile, Uuid::nil(), 0);
             assert_eq!(profile.comments().count(), comments + 1, "of {many} ids, and the write's own");
-            assert_eq!(Ledger::take(&mut profile), ledger);
+            assert_eq!(Ledger::take(&mut profile).expect("a ledger"), ledger);
         }
     }
 
     #[test]
     fn an_id_by_itself_is_read_and_what_is_none_is_not() {
         let mut profile = Profile::empty_cpu();
-        let comments =
-            ["autopgo:merged:x", "autopgo:merged:0000000001000000000-00000000", "autopgo:decided:!"];
-        profile.set_comments(comments);
-        assert_eq!(Ledger::take(&mut profile).decided, [id(1)].into());
+        profile.set_comments(["autopgo:merged:x", "autopgo:merged:0000000001000000000-00000000"]);
+        assert_eq!(Ledger::take(&mut profile).expect("a ledger").decided, [id(1)].into());
+    }
+
+    #[test]
+    fn packed_ids_that_cannot_be_read_are_not_passed_over() {
+        let mut profile = Profile::empty_cpu();
+        Ledger { decided: [id(1), id(2)].into(), deleted: None }.put(&mut profile, Uuid::nil(), 0);
+        let whole: Vec<String> = profile.comments().map(|comment| comment.to_string()).collect();
+        let packed = whole.last().expect("the ids");
+        for wrong in ["autopgo:decided:!", &packed[..packed.len() - 2], &format!("{packed}AA")] {
+            profile.set_comments([wrong, "built by make"]);
+            let error = Ledger::take(&mut profile).expect_err(wrong);
+            assert_eq!(error.kind(), Kind::Unusable);
+            assert!(error.what().contains("`autopgo:decided:`"), "{error}");
+            assert_eq!(profile.comments().count(), 2, "nothing was taken out");
+        }
     }
 
     #[test]

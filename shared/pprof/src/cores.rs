@@ -2,19 +2,21 @@
 //! of them is the same.
 
 use std::cell::RefCell;
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, Builder};
+use std::sync::{Arc, OnceLock};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 thread_local! {
     /// How many cores this thread and those that help it may use beside their own.
     static LENT: RefCell<Option<Arc<AtomicUsize>>> = const { RefCell::new(None) };
 }
 
-/// Does `work` on so many `cores`: the calling thread's own and, for what is large and can be parted, others', by threads
-/// that end with their part. All that this crate does within `work`, on this thread, may use them; without it everything
-/// is done by the caller's. The results are the same bytes.
+/// Does `work` on so many `cores`: on one and, what is large and can be parted, on others, by threads that all callers share
+/// and that stay. All that this crate does within `work` may use them; without it, and with one core, everything is done by
+/// the calling thread. The results are the same bytes.
+///
+/// A thread that waits for a part may begin other work of the same kind meanwhile.
 ///
 /// ```
 /// use autopgo_pprof::{Accumulator, Limits, Profile, on_cores};
@@ -24,35 +26,33 @@ thread_local! {
 /// assert_eq!(on_cores(2, fold)?.write(), fold()?.write());
 /// # Ok::<(), autopgo_pprof::Error>(())
 /// ```
-pub fn on_cores<T>(cores: usize, work: impl FnOnce() -> T) -> T {
+pub fn on_cores<T: Send>(cores: usize, work: impl FnOnce() -> T + Send) -> T {
     let others = cores.saturating_sub(1);
-    with((others > 0).then(|| Arc::new(AtomicUsize::new(others))), work)
+    let lent = (others > 0).then(|| Arc::new(AtomicUsize::new(others)));
+    match (others > 0).then(pool).flatten() {
+        Some(pool) => pool.install(|| with(lent, work)),
+        None => with(None, work),
+    }
 }
 
-/// Does both, at once if that is `worth` a thread and there is a core for it.
-///
-/// What `there` allocates is new memory, which costs more than what was used before: give it the room it needs.
-#[expect(clippy::expect_used, reason = "what no thread took is still there")]
-pub(crate) fn both<A, B: Send>(
+/// The threads of all jobs: as many as there are cores. `None` if there can be none.
+fn pool() -> Option<&'static ThreadPool> {
+    static POOL: OnceLock<Option<ThreadPool>> = OnceLock::new();
+    let named = || ThreadPoolBuilder::new().thread_name(|at| format!("autopgo-part-{at}"));
+    POOL.get_or_init(|| named().build().ok()).as_ref()
+}
+
+/// Does both, at once if that is `worth` it, there is a core for it, and a thread comes before the first is done.
+pub(crate) fn both<A: Send, B: Send>(
     worth: bool,
-    here: impl FnOnce() -> A,
+    here: impl FnOnce() -> A + Send,
     there: impl FnOnce() -> B + Send,
 ) -> (A, B) {
     let Some(core) = worth.then(Core::take).flatten() else {
         return (here(), there());
     };
-    let part = Mutex::new(Some(there));
-    let take = || part.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let (here, there) = thread::scope(|scope| {
-        // The core is free again when that part is done, whatever goes on here.
-        let other = move || take().map(|part| core.lend(part));
-        let thread = Builder::new().name("autopgo-part".to_owned()).spawn_scoped(scope, other);
-        let here = here();
-        let there = thread.ok().and_then(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        (here, there)
-    });
-    let there = there.unwrap_or_else(|| take().expect("a part that is not done")());
-    (here, there)
+    // The core is free again when that part is done, whatever goes on here.
+    rayon::join(here, move || core.lend(there))
 }
 
 /// Whether there are others at all, perhaps at work now.
@@ -103,13 +103,27 @@ fn with<T>(cores: Option<Arc<AtomicUsize>>, work: impl FnOnce() -> T) -> T {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc::channel;
     use std::thread::{ThreadId, current};
+    use std::time::Duration;
 
     use super::*;
 
     fn threads(worth: bool) -> (ThreadId, ThreadId) {
         both(worth, || current().id(), || current().id())
+    }
+
+    /// Whether one part can wait for the other to begin. A thread may take long to come.
+    fn are_at_once() -> bool {
+        let (begun, heard) = channel();
+        both(true, move || heard.recv_timeout(Duration::from_secs(60)).is_ok(), move || begun.send(())).0
+    }
+
+    fn free() -> usize {
+        let taken: Vec<Core> = iter::from_fn(Core::take).collect();
+        taken.len()
     }
 
     fn fail() {
@@ -121,20 +135,28 @@ mod tests {
         let here = current().id();
         assert_eq!(threads(true), (here, here));
         assert_eq!(on_cores(1, || threads(true)), (here, here));
-        assert_eq!(on_cores(2, || threads(false)), (here, here));
-        assert_ne!(on_cores(2, || threads(true)).1, here);
-        assert_eq!(threads(true), (here, here), "it was given back");
+        let (first, second) = on_cores(2, || threads(false));
+        assert_eq!(first, second);
     }
 
     #[test]
-    fn no_more_cores_are_used_than_there_are() {
-        for (cores, others) in [(1, 0), (2, 1), (3, 2), (4, 3), (9, 3)] {
-            let halves = || both(true, || threads(true), || threads(true));
-            let ((a, b), (c, d)) = on_cores(cores, halves);
-            let here = current().id();
-            let elsewhere = [a, b, c, d].iter().filter(|&&thread| thread != here).count();
-            assert!(a == here && elsewhere <= 3, "{cores}");
-            assert_eq!(c != here, others > 0);
+    fn with_one_both_are_done_at_once() {
+        // A pool of one thread, on a machine of one core, has none to spare.
+        if pool().is_some_and(|pool| pool.current_num_threads() > 1) {
+            assert!(on_cores(2, are_at_once));
+        }
+        assert_eq!(free(), 0, "it was given back");
+    }
+
+    #[test]
+    fn no_more_cores_are_used_than_are_lent() {
+        assert_eq!(free(), 0);
+        for cores in 1..5 {
+            assert_eq!(on_cores(cores, free), cores - 1);
+            // One works on a part, and lends that the others.
+            let within = on_cores(cores, || both(true, || (), free).1);
+            assert_eq!(within, cores.saturating_sub(2));
+            assert_eq!(on_cores(cores, || (both(true, || (), || ()), free()).1), cores - 1, "it came back");
         }
     }
 
@@ -146,10 +168,10 @@ mod tests {
                 let panic = catch_unwind(AssertUnwindSafe(there)).unwrap_err();
                 assert_eq!(panic.downcast_ref(), Some(&"a part"));
             }
-            assert_ne!(threads(true).1, current().id());
+            assert_eq!(free(), 1);
         });
         let here = || on_cores(2, || both(true, fail, || ()));
         assert!(catch_unwind(AssertUnwindSafe(here)).is_err());
-        assert_eq!(threads(true).1, current().id());
+        assert_eq!(on_cores(2, free), 1);
     }
 }

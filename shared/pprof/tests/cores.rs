@@ -16,7 +16,7 @@ fn recorded(name: &str) -> Vec<u8> {
 }
 
 /// Does it on one core, and on more.
-fn same<T: PartialEq>(what: &str, work: impl Fn() -> T) -> T {
+fn same<T: PartialEq + Send>(what: &str, work: impl Fn() -> T + Sync) -> T {
     let alone = work();
     for cores in CORES {
         assert!(on_cores(cores, &work) == alone, "{what} on {cores} cores");

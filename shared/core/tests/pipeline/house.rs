@@ -177,7 +177,7 @@ impl House {
     pub(crate) async fn base(&self, app: &App) -> (Profile, Ledger) {
         let object = self.host.store.base_up_to(app, u64::MAX).await.expect("read").expect("a base");
         let mut profile = Profile::parse(&object.bytes, &Limits::default().base()).expect("a profile");
-        let ledger = Ledger::take(&mut profile);
+        let ledger = Ledger::take(&mut profile).expect("a ledger");
         (profile, ledger)
     }
 

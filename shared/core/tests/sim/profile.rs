@@ -126,7 +126,7 @@ impl Content {
     pub(crate) fn read(base: &[u8]) -> Result<Self, String> {
         let profile = Profile::parse(base, &Limits::default()).map_err(|error| error.to_string())?;
         // How ids are packed has tests of its own.
-        let decided = Ledger::take(&mut profile.clone()).decided;
+        let decided = Ledger::take(&mut profile.clone()).map_err(|error| error.to_string())?.decided;
         let mut content = Self { decided, ..Self::default() };
         for comment in profile.comments() {
             let Some(reserved) = comment.strip_prefix("autopgo:") else { continue };

@@ -60,7 +60,7 @@ impl Twist for NoGrace {
         let Some(Key { app, .. }) = base(key) else { return inner.write(key, bytes, when).await };
         let mut profile = Profile::parse(&bytes, &Limits::default()).expect("a base that the core wrote");
         let unique = profile.comments().find_map(|comment| comment.strip_prefix(BASE)?.parse().ok());
-        let mut ledger = Ledger::take(&mut profile);
+        let mut ledger = Ledger::take(&mut profile).expect("a ledger that the core wrote");
         for id in content(&bytes).decided {
             if inner.stat(&Key::staged(&app, &id).to_string()).await?.is_none() {
                 ledger.decided.remove(&id);
