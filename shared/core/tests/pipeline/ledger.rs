@@ -1,10 +1,14 @@
 //! The ledger of a base as merges write it: an id leaves it only when nothing can bring its upload back.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use autopgo_core::app::App;
 use autopgo_core::error::Kind;
-use autopgo_core::key::Id;
+use autopgo_core::key::{Id, Key};
+use autopgo_core::limits::Limits;
+use autopgo_core::port::blobs::{Blobs, When};
+use autopgo_pprof::Profile;
 
 use super::house::store::Op;
 use super::house::{House, app, handed_back};
@@ -82,4 +86,28 @@ async fn what_cannot_be_looked_up_is_not_gone() {
             assert_eq!(ledger.decided.into_iter().collect::<Vec<_>>(), [ids[1].clone(), more[0].clone()]);
         }
     }
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_read_stops_merging_until_it_can() {
+    let (house, app, ids) = merged(3, &[1]).await;
+    let (key, limits) = (Key::base(&app).to_string(), Limits::default().base());
+    let good = house.blobs.read(&key, u64::MAX).await.expect("read").expect("a base").bytes;
+    let mut profile = Profile::parse(&good, &limits).expect("a profile");
+    let decided = "autopgo:decided:";
+    let damaged = |comment: Cow<'_, str>| comment.replace(decided, &format!("{decided}!"));
+    let comments: Vec<String> = profile.comments().map(damaged).collect();
+    profile.set_comments(comments);
+    house.blobs.write(&key, profile.write().into(), When::Always).await.expect("written");
+
+    let more = house.upload_many(&app, 1).await;
+    assert_eq!(handed_back(&house.handle_uploads(&app, &more).await), [0]);
+    assert!(house.host.store.staged_ids(&app).await.expect("listed").contains(&more[0]), "it waits");
+
+    house.blobs.write(&key, good, When::Always).await.expect("written");
+    let weight = house.weight(&app).await;
+    // The one whose staged object is still there is not merged again.
+    let again = [ids[1].clone(), more[0].clone()];
+    assert!(handed_back(&house.handle_uploads(&app, &again).await).is_empty());
+    assert_eq!(house.weight(&app).await, weight + 1);
 }
