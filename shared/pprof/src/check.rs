@@ -1,7 +1,7 @@
 //! Whether a valid profile is one that PGO can use: the questions an upload has to answer before it may
 //! be merged with others. One wrong profile in a base spoils every build after it.
 
-use crate::edges::Edges;
+use crate::edges::Calls;
 use crate::error::{Error, Fault};
 use crate::outline::Outline;
 use crate::profile::{Profile, ValueType};
@@ -30,7 +30,7 @@ pub fn upload(profile: &Profile) -> Result<(), Error> {
             return Err(Fault::Overflow { sample_type: kind.to_string() }.into());
         }
     }
-    Edges::of(profile).map(drop)
+    Calls::check(profile)
 }
 
 /// The part of [`upload`] that can be told from outside: the sample types. What cannot be told passes.

@@ -54,10 +54,14 @@ pub(crate) struct Calls<'a> {
 
 impl<'a> Calls<'a> {
     pub(crate) fn of(profile: &'a Profile, take: Take) -> Result<Self, Error> {
-        match Counted::of(profile, take)? {
-            Counted { start_line: Some(false), .. } => Err(Fault::NoStartLine.into()),
-            Counted { sums, .. } => Self::ordered(&profile.strings, sums).ok_or_else(|| overflow(profile)),
-        }
+        let sums = Counted::of(profile, take)?.usable()?;
+        Self::ordered(&profile.strings, sums).ok_or_else(|| overflow(profile))
+    }
+
+    /// Whether there are calls that can be had, without putting them in order.
+    pub(crate) fn check(profile: &Profile) -> Result<(), Error> {
+        let sums = Counted::of(profile, Take::Weight)?.usable()?;
+        sums.total().map(drop).ok_or_else(|| overflow(profile))
     }
 
     /// All values of all these profiles, which can be merged and have no mappings, named in `strings`. An error may be one
@@ -80,8 +84,7 @@ impl<'a> Calls<'a> {
     /// `None` if all weights together do not fit.
     fn ordered(strings: &'a Strings, mut sums: Sums) -> Option<Self> {
         sums.close();
-        // No edge's sum is negative: where all of them together fit, none has wrapped.
-        let total = i64::try_from(sums.total).ok()?;
+        let total = sums.total()?;
         let valued: Vec<u32> = (0..sums.keys.len())
             .filter(|&at| sums.at(at).iter().any(|&value| value != 0))
             .map(index)
@@ -166,6 +169,10 @@ impl Counted {
         };
         let (sums, start_line) = count(profile, weight, &columns);
         Ok(Self { sums, start_line })
+    }
+
+    fn usable(self) -> Result<Sums, Error> {
+        if self.start_line == Some(false) { Err(Fault::NoStartLine.into()) } else { Ok(self.sums) }
     }
 }
 
@@ -311,6 +318,11 @@ impl Sums {
             add_each(&mut self.values[at..at + self.width], values);
         }
         self.total += other.total;
+    }
+
+    /// All weights together. No edge's sum is negative: where all of them fit, none has wrapped.
+    fn total(&self) -> Option<i64> {
+        i64::try_from(self.total).ok()
     }
 
     /// No more calls come: what finds them goes, so that sorting them takes its place in memory.
