@@ -14,6 +14,7 @@ mod tables;
 
 use self::ids::Ids;
 pub(crate) use self::outward::Outward;
+pub(crate) use self::samples::Keep;
 use self::survey::{Survey, Table};
 use self::tables::Texts;
 use crate::cores::{both, is_one_free};
@@ -21,7 +22,7 @@ use crate::error::{Error, Fault};
 use crate::limits::{self, Limits};
 use crate::profile::{Function, Header, Kind, Line, Location, Mapping, Profile, Samples};
 
-pub(crate) fn decode(raw: &[u8], limits: &Limits) -> Result<Profile, Error> {
+pub(crate) fn decode(raw: &[u8], limits: &Limits, keep: Keep) -> Result<Profile, Error> {
     if raw.is_empty() {
         return Err(Fault::Empty.into());
     }
@@ -29,7 +30,11 @@ pub(crate) fn decode(raw: &[u8], limits: &Limits) -> Result<Profile, Error> {
     let survey = Survey::of(raw, limits)?;
     let texts = Texts::read(&survey)?;
     let parted = is_one_free() && samples::can_be_parted(survey.samples, limits);
-    let mut read = if parted { in_parts(&survey, limits, &texts)? } else { in_one(&survey, limits, &texts)? };
+    let mut read = if parted {
+        in_parts(&survey, limits, &texts, keep)?
+    } else {
+        in_one(&survey, limits, &texts, keep)?
+    };
     samples::order_labels(&mut read.samples, &texts);
     let header = header(&survey, &texts)?;
     let Read { mappings, functions, locations, lines, samples, .. } = read;
@@ -46,26 +51,26 @@ struct Read {
     samples: Samples,
 }
 
-fn in_one(survey: &Survey<'_>, limits: &Limits, texts: &Texts) -> Result<Read, Error> {
-    up_to(survey, survey.samples, limits, texts)
+fn in_one(survey: &Survey<'_>, limits: &Limits, texts: &Texts, keep: Keep) -> Result<Read, Error> {
+    up_to(survey, survey.samples, limits, texts, keep)
 }
 
 /// The last samples are read by another thread if there is a core for it, while the tables and the first ones are.
-fn in_parts(survey: &Survey<'_>, limits: &Limits, texts: &Texts) -> Result<Read, Error> {
+fn in_parts(survey: &Survey<'_>, limits: &Limits, texts: &Texts, keep: Keep) -> Result<Read, Error> {
     let [first, second] = survey.parts();
     // As writers number locations; whether this one did is known when the table is read.
     let expected = Ids::counting("location", survey.locations.count);
-    let mut behind = samples::with_room(second, survey.sample_types.len(), limits);
+    let mut behind = samples::with_room(second, survey.sample_types.len(), limits, keep);
     let (read, mut rest) = both(
         true,
-        || up_to(survey, first, limits, texts),
-        || samples::read(survey, (second, first.count), limits, texts, &expected, &mut behind),
+        || up_to(survey, first, limits, texts, keep),
+        || samples::read(survey, (second, first.count), (limits, keep), texts, &expected, &mut behind),
     );
     let mut read = read?;
     if read.location_ids.counted() != expected.counted() {
         behind.clear();
         let ids = &read.location_ids;
-        rest = samples::read(survey, (second, first.count), limits, texts, ids, &mut behind);
+        rest = samples::read(survey, (second, first.count), (limits, keep), texts, ids, &mut behind);
     }
     rest?;
     read.samples.append(&behind);
@@ -73,7 +78,13 @@ fn in_parts(survey: &Survey<'_>, limits: &Limits, texts: &Texts) -> Result<Read,
 }
 
 /// The tables, and the samples of the first part of theirs.
-fn up_to(survey: &Survey<'_>, part: Table, limits: &Limits, texts: &Texts) -> Result<Read, Error> {
+fn up_to(
+    survey: &Survey<'_>,
+    part: Table,
+    limits: &Limits,
+    texts: &Texts,
+    keep: Keep,
+) -> Result<Read, Error> {
     let (mappings, mapping_ids) = tables::mappings(survey, texts)?;
     let (functions, function_ids) = tables::functions(survey, texts)?;
     let (locations, lines, location_ids) = tables::locations(survey, limits, &mapping_ids, &function_ids)?;
@@ -81,8 +92,8 @@ fn up_to(survey: &Survey<'_>, part: Table, limits: &Limits, texts: &Texts) -> Re
     if width == 0 && survey.samples.count > 0 {
         return Err(Fault::NoSampleTypes.into());
     }
-    let mut samples = samples::with_room(survey.samples, width, limits);
-    samples::read(survey, (part, 0), limits, texts, &location_ids, &mut samples)?;
+    let mut samples = samples::with_room(survey.samples, width, limits, keep);
+    samples::read(survey, (part, 0), (limits, keep), texts, &location_ids, &mut samples)?;
     Ok(Read { mappings, functions, locations, lines, location_ids, samples })
 }
 
@@ -119,7 +130,7 @@ mod tests {
 
     fn refusal(parts: &[&[u8]]) -> String {
         let raw = [&START[..], &[1, b'b'], &parts.concat()].concat();
-        let error = decode(&raw, &Limits::default()).map(|_| ()).unwrap_err();
+        let error = decode(&raw, &Limits::default(), Keep::All).map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Malformed);
         error.to_string()
     }
@@ -174,7 +185,8 @@ mod tests {
 
     #[test]
     fn a_string_table_starts_with_the_empty_string() {
-        let text = |raw: &[u8]| decode(raw, &Limits::default()).map(|_| ()).unwrap_err().to_string();
+        let text =
+            |raw: &[u8]| decode(raw, &Limits::default(), Keep::All).map(|_| ()).unwrap_err().to_string();
         assert_eq!(
             text(&[8, 1]),
             "not a pprof profile: sample_type at byte 0 has wire type 0, not 2 (a string or message)"
@@ -186,6 +198,6 @@ mod tests {
         );
         assert_eq!(text(&[50, 0, 18, 0]), "malformed profile: it has samples, but no sample_type");
         assert_eq!(text(&[]), "the profile is empty: it has no bytes");
-        decode(&[50, 0], &Limits::default()).unwrap();
+        decode(&[50, 0], &Limits::default(), Keep::All).unwrap();
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 pub(crate) use self::columns::{
     Function, Header, Kind, Label, LabelValue, Line, Location, Mapping, Samples, Span, index, permute, pick,
 };
-use crate::decode::decode;
+use crate::decode::{Keep, decode};
 use crate::encode;
 use crate::error::{Error, Fault};
 use crate::limits::{self, Limits};
@@ -50,14 +50,29 @@ impl Profile {
     /// `Malformed` for what is no pprof protobuf or contradicts itself, `Legacy` for a format from before
     /// it, `Limit` for one past a limit. At most `limits.raw_bytes` are inflated.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
-        if !gzip::is_gzip(bytes) {
-            return Self::decode(bytes, limits);
-        }
-        let raw = gzip::inflate(bytes, limits.raw_bytes)?;
-        if gzip::is_gzip(&raw) {
-            return Err(Fault::GzipTwice.into());
-        }
-        Self::decode(&raw, limits)
+        Self::decode(&raw(bytes, limits)?, limits)
+    }
+
+    /// Reads a profile, gzip or not, and keeps what the compiler looks at: of every stack the leaf and its caller, and no
+    /// labels. It is checked as by [`Profile::parse`], and [`Edges`](crate::Edges), [`compact`](crate::compact()) and
+    /// [`check::upload`](crate::check::upload) say the same of it; it takes less time and memory. To merge or prune, read it
+    /// whole.
+    ///
+    /// ```
+    /// use autopgo_pprof::{Limits, Profile, compact};
+    ///
+    /// let (bytes, limits) = (Profile::empty_cpu().write(), Limits::default());
+    /// let small = compact(&Profile::parse_top(&bytes, &limits)?)?;
+    /// assert_eq!(small.encode(), compact(&Profile::parse(&bytes, &limits)?)?.encode());
+    /// # Ok::<(), autopgo_pprof::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Profile::parse`].
+    pub fn parse_top(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
+        let raw = raw(bytes, limits)?;
+        // The whole way has the words for what is wrong.
+        decode(&raw, limits, Keep::Top).or_else(|_| Self::decode(&raw, limits))
     }
 
     /// Reads a profile that is not compressed, and checks it.
@@ -65,7 +80,7 @@ impl Profile {
     /// # Errors
     /// As [`Profile::parse`].
     pub fn decode(raw: &[u8], limits: &Limits) -> Result<Self, Error> {
-        decode(raw, limits).map_err(|error| legacy::name(raw, error))
+        decode(raw, limits, Keep::All).map_err(|error| legacy::name(raw, error))
     }
 
     /// The protobuf, not compressed: the bytes of google/pprof's `WriteUncompressed`.
@@ -281,6 +296,18 @@ impl fmt::Debug for Profile {
             .field("mappings", &self.mapping_count())
             .finish_non_exhaustive()
     }
+}
+
+/// The protobuf in these bytes, gzip or not.
+fn raw<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Error> {
+    if !gzip::is_gzip(bytes) {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let raw = gzip::inflate(bytes, limits.raw_bytes)?;
+    if gzip::is_gzip(&raw) {
+        return Err(Fault::GzipTwice.into());
+    }
+    Ok(Cow::Owned(raw))
 }
 
 #[cfg(test)]

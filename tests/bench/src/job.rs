@@ -167,8 +167,7 @@ fn fold(way: Way, upload: &[u8], base: &[u8]) -> Result<Vec<u8>, Error> {
 /// not done here.
 fn fold_batch(small: bool, upload: &[u8], batch: usize, base: &[u8]) -> Result<Profile, Error> {
     let read = |upload: &&[u8]| {
-        let upload = parse(upload)?;
-        if small { compacted(&upload) } else { Ok(upload) }
+        if small { compacted(&parse_top(upload)?) } else { parse(upload) }
     };
     read_ahead(cores(), &vec![upload; batch], read, |uploads| {
         let base = parse(base)?;
@@ -188,8 +187,7 @@ fn fold_batch(small: bool, upload: &[u8], batch: usize, base: &[u8]) -> Result<P
 }
 
 fn alone(input: &[u8], small: bool) -> Result<Vec<u8>, Error> {
-    let profile = parse(input)?;
-    let made = if small { compacted(&profile)? } else { Accumulator::new(profile).finish() };
+    let made = if small { compacted(&parse_top(input)?)? } else { Accumulator::new(parse(input)?).finish() };
     Ok(made.write())
 }
 
@@ -208,6 +206,11 @@ fn floor(times: usize, packed: &[Vec<u8>], raw: Option<&[u8]>) -> Result<Vec<u8>
 
 fn parse(bytes: &[u8]) -> Result<Profile, Error> {
     Profile::parse(bytes, &Limits::default()).map_err(Error::profile("reading a profile"))
+}
+
+/// What compacting it needs.
+fn parse_top(bytes: &[u8]) -> Result<Profile, Error> {
+    Profile::parse_top(bytes, &Limits::default()).map_err(Error::profile("reading a profile"))
 }
 
 fn compacted(profile: &Profile) -> Result<Profile, Error> {

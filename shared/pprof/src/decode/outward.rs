@@ -1,7 +1,7 @@
 //! An upload looked at without being kept: its tables are read, because samples name what is in them, and its samples
 //! one after another. No text is copied and no stack is stored, so it takes the inflated profile and little more.
 
-use super::samples::Reader;
+use super::samples::{Keep, Reader};
 use super::survey::Survey;
 use super::tables::{self, Texts};
 use crate::error::{Error, Fault};
@@ -53,8 +53,8 @@ impl<'a> Outward<'a> {
         outward.survey.each_entry(outward.survey.samples, |entry| {
             one.clear();
             (left.frames, left.labels) = (frames.min(DEEPEST), labels);
-            Reader { sample, limits: &left, texts: &outward.texts, locations: &location_ids }
-                .read(entry, &mut one)?;
+            let (keep, texts, locations) = (Keep::All, &outward.texts, &location_ids);
+            Reader { sample, limits: &left, keep, texts, locations }.read(entry, &mut one)?;
             frames -= one.frames.len();
             labels -= one.labels.len();
             sample += 1;

@@ -18,6 +18,19 @@ const LABEL: u64 = 3 << 3 | 2;
 
 const LABEL_FIELDS: [&str; 4] = ["label.key", "label.str", "label.num", "label.num_unit"];
 
+/// What is kept of samples.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    All,
+    /// What the compiler looks at: of a stack the leaf and its caller, and values.
+    Top,
+}
+
+/// How many frames the compiler looks at.
+const TOP: usize = 2;
+/// How many a stack has at the most, as Go's runtime writes it.
+const USUAL: usize = 128;
+
 /// From how many bytes of samples on another thread reads a part of them, and up to how many: for a while that part is
 /// there twice.
 const LARGE: usize = 128 << 10;
@@ -32,26 +45,36 @@ pub(super) fn can_be_parted(table: Table, limits: &Limits) -> bool {
 pub(super) fn read(
     survey: &Survey<'_>,
     (part, mut sample): (Table, usize),
-    limits: &Limits,
+    (limits, keep): (&Limits, Keep),
     texts: &Texts,
     locations: &Ids,
     samples: &mut Samples,
 ) -> Result<(), Error> {
+    // What those before have left of them, if it was not kept.
+    let mut left = limits.clone();
     survey.each_entry(part, |entry| {
-        Reader { sample, limits, texts, locations }.read(entry, samples)?;
+        let reader = Reader { sample, limits: &left, keep, texts, locations };
+        let Dropped { frames, labels } = reader.read(entry, samples)?;
+        left.frames -= frames;
+        left.labels -= labels;
         sample += 1;
         Ok(())
     })
 }
 
 /// Room for the samples of a table.
-pub(super) fn with_room(table: Table, width: usize, limits: &Limits) -> Samples {
+pub(super) fn with_room(table: Table, width: usize, limits: &Limits, keep: Keep) -> Samples {
     let mut samples = Samples::new(width);
     // With room for what a merge adds, which costs no memory until it is used.
     samples.stacks.reserve_exact(table.count + table.count / 8);
     // A sample of any frames or values has four bytes beside them.
     let frames = table.bytes.saturating_sub(table.count.saturating_mul(4));
-    samples.frames.reserve_exact(frames.min(limits.frames));
+    let most = match keep {
+        Keep::All => limits.frames,
+        // And those of the one that is read.
+        Keep::Top => table.count.saturating_mul(TOP).saturating_add(USUAL),
+    };
+    samples.frames.reserve_exact(frames.min(most));
     // Every value takes a byte of the table: what it claims beyond that cannot be true.
     let values = table.count.saturating_mul(width).min(table.bytes);
     samples.values.reserve_exact(values + values / 8);
@@ -62,13 +85,20 @@ pub(super) fn with_room(table: Table, width: usize, limits: &Limits) -> Samples 
 pub(super) struct Reader<'a> {
     pub(super) sample: usize,
     pub(super) limits: &'a Limits,
+    pub(super) keep: Keep,
     pub(super) texts: &'a Texts,
     pub(super) locations: &'a Ids,
 }
 
+/// How much of a sample was read and is not kept.
+pub(super) struct Dropped {
+    pub(super) frames: usize,
+    pub(super) labels: usize,
+}
+
 impl Reader<'_> {
     #[inline(never)]
-    pub(super) fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<(), Error> {
+    pub(super) fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<Dropped, Error> {
         let Self { sample, limits, .. } = *self;
         let (frames, labels) = (samples.frames.len(), samples.labels.len());
         let (mut value_count, mut label_count) = (0, 0);
@@ -105,8 +135,13 @@ impl Reader<'_> {
         if value_count != samples.width {
             return Err(Fault::ValueCount { sample, found: value_count, wanted: samples.width }.into());
         }
+        let read = [samples.frames.len(), samples.labels.len()];
+        if self.keep == Keep::Top {
+            samples.frames.truncate(frames + TOP);
+            samples.labels.truncate(labels);
+        }
         samples.close(frames, labels);
-        Ok(())
+        Ok(Dropped { frames: read[0] - samples.frames.len(), labels: read[1] - samples.labels.len() })
     }
 
     #[inline(always)]
