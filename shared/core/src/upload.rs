@@ -32,7 +32,18 @@ pub fn check(body: &[u8], limits: &Limits) -> Result<()> {
 /// `Unusable` for what is no CPU profile that PGO can use, `TooLarge` for one over a limit; the text says what is wrong
 /// and what is needed.
 pub fn parse(body: &[u8], limits: &Limits) -> Result<Profile> {
-    let profile = Profile::parse(body, &limits.upload())?;
+    checked(Profile::parse(body, &limits.upload())?, limits)
+}
+
+/// Reads of an upload what compacting it needs, and applies every check.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_top(body: &[u8], limits: &Limits) -> Result<Profile> {
+    checked(Profile::parse_top(body, &limits.upload())?, limits)
+}
+
+fn checked(profile: Profile, limits: &Limits) -> Result<Profile> {
     let comments = ledger::own_comment_count(&profile);
     if comments > limits.comments {
         return Err(Error::new(

@@ -272,7 +272,9 @@ impl Fold {
 
     /// Reads an upload and applies an upload's own checks: a Go server stages anything.
     fn usable(&self, bytes: &[u8], limits: &Limits) -> Result<Profile> {
-        let mut upload = upload::parse(bytes, limits)?;
+        // Pruning needs whole stacks.
+        let top = self.compact && self.rules.for_app(&self.app).is_empty();
+        let mut upload = if top { upload::parse_top(bytes, limits)? } else { upload::parse(bytes, limits)? };
         ledger::strip(&mut upload);
         if self.compact {
             // Prune cuts frames at the leaf, which compaction would not have kept: so it goes first.
