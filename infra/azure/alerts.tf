@@ -62,6 +62,13 @@ locals {
       count    = 0
       window   = "PT15M"
     }
+    oldest = {
+      says     = "The oldest staged upload had waited for more than an hour when it was swept."
+      query    = "AppTraces | where Message contains 'oldest_seconds' | where toint(extract('\"oldest_seconds\":([0-9]+)', 1, Message)) > 3600"
+      operator = "GreaterThan"
+      count    = 0
+      window   = "PT15M"
+    }
     # If nobody sweeps, nobody says that uploads wait. The timer calls every minute, whatever there is to do.
     nobody-sweeps = {
       says     = "No sweep has ended well for a quarter of an hour: uploads may wait."

@@ -57,6 +57,11 @@ locals {
       says   = "Staged uploads stay where they are: the log of the worker says why."
       filter = "${local.of_worker} AND severity >= ERROR AND jsonPayload.message =~ \"could not be swept$\""
     }
+    oldest = {
+      title  = "uploads wait"
+      says   = "The oldest staged upload had waited for more than an hour when it was swept. Either it cannot be merged, of which the log of the worker has the cause, or there is more than a sweep gets through."
+      filter = "${local.of_worker} AND jsonPayload.message = \"swept\" AND jsonPayload.oldest_seconds > 3600"
+    }
     schedule = {
       title  = "the schedule fails"
       says   = "Cloud Scheduler cannot have the worker sweep: its log has the status that it was answered with."

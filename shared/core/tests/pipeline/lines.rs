@@ -47,10 +47,17 @@ impl Lines {
         (lines, tracing::subscriber::set_default(log))
     }
 
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no panic").clone()).expect("UTF-8")
+    }
+
+    fn all(&self) -> Vec<Value> {
+        self.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
     /// Those about messages, in the order of their events' ids.
     fn of_messages(&self, bodies: &[Bytes]) -> Vec<Value> {
-        let text = String::from_utf8(self.0.lock().expect("no panic").clone()).expect("UTF-8");
-        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let (text, lines) = (self.text(), self.all());
         let of = |body: &Bytes| {
             let id = match Envelope::decode(body).expect("an envelope") {
                 Decoded::Known(envelope) => envelope.id,
@@ -152,4 +159,23 @@ fn a_worker_that_polls_says_the_same() {
     let settled: Vec<Bytes> = house.bus.settled().into_iter().map(|(delivery, _)| delivery.body).collect();
     assert_eq!(settled.len(), 4, "two uploads and the events of their merge");
     assert!(lines.of_messages(&settled).iter().all(|line| line["outcome"] == "done"));
+}
+
+/// An alarm on it is the only way to hear of it where nobody gathers metrics (infra/gcp/alerts.tf, infra/azure/alerts.tf).
+#[tokio::test]
+async fn a_sweep_says_how_long_the_oldest_upload_had_waited() {
+    let (house, app) = (House::new(), app("hello"));
+    let (lines, _log) = Lines::kept();
+    house.upload_many(&app, 1).await;
+    house.clock.turn(3 * Duration::from_secs(3600));
+    house.upload_many(&app, 2).await;
+    for merged in [3, 0] {
+        assert_eq!(house.worker.sweep(Duration::ZERO, &|| false).await.expect("swept").merged, merged);
+    }
+    let all = lines.all();
+    let swept: Vec<&Value> = all.iter().filter(|line| line["message"] == "swept").collect();
+    // Nothing is said where there was nothing to do.
+    assert_eq!(swept.len(), 1, "{all:?}");
+    let (oldest, merged) = (&swept[0]["oldest_seconds"], &swept[0]["merged"]);
+    assert!((oldest.as_u64(), merged.as_u64()) == (Some(10_800), Some(3)), "{}", swept[0]);
 }
