@@ -8,13 +8,11 @@ use autopgo_http::Api;
 use autopgo_lambda::http::Function;
 use autopgo_lambda::process;
 
-fn main() -> ExitCode {
-    autopgo_alloc::init();
-    run()
-}
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
-async fn run() -> ExitCode {
+async fn main() -> ExitCode {
     process::run(open, |function, event| async move { function.call(event).await }).await
 }
 

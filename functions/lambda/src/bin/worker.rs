@@ -7,13 +7,11 @@ use autopgo_core::error::Result;
 use autopgo_lambda::process;
 use autopgo_lambda::worker::Function;
 
-fn main() -> ExitCode {
-    autopgo_alloc::init();
-    run()
-}
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
-async fn run() -> ExitCode {
+async fn main() -> ExitCode {
     process::run(open, |function, event| async move { function.call(event).await }).await
 }
 
