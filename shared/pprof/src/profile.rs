@@ -55,8 +55,7 @@ impl Profile {
 
     /// Reads a profile, gzip or not, and keeps what the compiler looks at: of every stack the leaf and its caller, and no
     /// labels. It is checked as by [`Profile::parse`], and [`Edges`](crate::Edges), [`compact`](crate::compact()) and
-    /// [`check::upload`](crate::check::upload) say the same of it; it takes less time and memory. To merge or prune, read it
-    /// whole.
+    /// [`check::upload`](crate::check::upload) say the same of it; it holds less memory. To merge or prune, read it whole.
     ///
     /// ```
     /// use autopgo_pprof::{Limits, Profile, compact};
