@@ -33,7 +33,7 @@ pub(crate) fn decode(raw: &[u8], limits: &Limits, keep: Keep) -> Result<Profile,
     let mut read = if parted {
         in_parts(&survey, limits, &texts, keep)?
     } else {
-        in_one(&survey, limits, &texts, keep)?
+        up_to(&survey, survey.samples, limits, &texts, keep)?
     };
     samples::order_labels(&mut read.samples, &texts);
     let header = header(&survey, &texts)?;
@@ -49,10 +49,6 @@ struct Read {
     lines: Vec<Line>,
     location_ids: Ids,
     samples: Samples,
-}
-
-fn in_one(survey: &Survey<'_>, limits: &Limits, texts: &Texts, keep: Keep) -> Result<Read, Error> {
-    up_to(survey, survey.samples, limits, texts, keep)
 }
 
 /// The last samples are read by another thread if there is a core for it, while the tables and the first ones are.

@@ -19,3 +19,19 @@ pub(crate) fn protobufs() -> Vec<(String, Vec<u8>)> {
     };
     paths.into_iter().map(read).collect()
 }
+
+/// Copies of `raw` in each of which one or two bits are others.
+#[allow(dead_code, reason = "not every test breaks what is recorded")]
+pub(crate) fn broken(raw: &[u8], copies: usize) -> Vec<Vec<u8>> {
+    let mut state = 7_usize;
+    let mut copy = |_| {
+        let mut broken = raw.to_vec();
+        for _ in 0..2 {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            let at = (state >> 20) % broken.len();
+            broken[at] ^= 1 << (state >> 17 & 7);
+        }
+        broken
+    };
+    (0..copies).map(&mut copy).collect()
+}
