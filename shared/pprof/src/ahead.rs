@@ -1,19 +1,23 @@
-//! Profiles that are read by other threads: to read one takes longer than to add it to a sum, and nothing of it waits
+//! Profiles that are read ahead, by other threads: to read one takes longer than to add it to a sum, and nothing of it waits
 //! for another.
 
-use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::{self, Builder, Scope, ScopedJoinHandle};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-use crate::cores::Core;
+use rayon::Scope;
 
-/// The most threads that read ahead: beyond, adding is what takes the time.
+use crate::cores::{Core, are_lent, lend, pool};
+
+/// The most threads that read: beyond, adding is what takes the time.
 const MOST: usize = 8;
 
-/// Gives `take` what `read` makes of each input, in their order, read ahead by so many `threads` from the start on, so
-/// that `take` may do something else first. At any time no more than two results for each thread are being made or wait
-/// to be taken. With one thread everything is done by the caller's, when it is asked for. Within
-/// [`on_cores`](crate::on_cores()) each of the threads takes one of the cores for as long as it has something to read.
+/// Gives `take` what `read` makes of each input, in their order, read by so many `threads` from the start on, so that `take`
+/// may do something else first. The caller's is one of them: it reads what no other has begun when it is asked for. At any
+/// time no more than two results for each thread are being made or wait to be taken. With one thread everything is done by
+/// the caller's. Within [`on_cores`](crate::on_cores()) each of the others takes one of the cores for as long as it has
+/// something to read.
 ///
 /// # Panics
 /// As `read` or `take` did.
@@ -36,58 +40,145 @@ pub fn read_ahead<I: Sync, R: Send, T>(
     read: impl Fn(&I) -> R + Sync,
     take: impl FnOnce(&mut dyn Iterator<Item = R>) -> T,
 ) -> T {
-    if threads < 2 {
-        return take(&mut inputs.iter().map(read));
+    match (threads > 1).then(pool).flatten() {
+        Some(pool) => {
+            let queue = Queue::new(inputs, read, threads.min(MOST));
+            pool.in_place_scope(|scope| {
+                let _over = Over(&queue);
+                (0..queue.helpers).for_each(|_| queue.help(scope));
+                take(&mut std::iter::from_fn(|| queue.next(scope)))
+            })
+        }
+        None => take(&mut inputs.iter().map(read)),
     }
-    let lanes = threads.min(MOST).min(inputs.len());
-    thread::scope(|scope| {
-        let read = &read;
-        let lane = |lane| Lane::start(scope, inputs.iter().skip(lane).step_by(lanes), read);
-        let mut lanes: Vec<Option<Lane<'_, R>>> = (0..lanes).map(lane).collect();
-        let turns = (0..lanes.len()).cycle();
-        let mut results = inputs.iter().zip(turns).map(|(input, turn)| match lanes[turn].take() {
-            Some(lane) => {
-                let (result, lane) = lane.next();
-                lanes[turn] = Some(lane);
-                result
+}
+
+/// The inputs and what was made of them.
+struct Queue<'a, I, R, F> {
+    inputs: &'a [I],
+    read: F,
+    /// How many read beside the caller.
+    helpers: usize,
+    /// How many results may be here.
+    most: usize,
+    state: Mutex<State<R>>,
+    /// Another result is here.
+    made: Condvar,
+}
+
+struct State<R> {
+    /// How many results were taken.
+    taken: usize,
+    /// The next ones; `None` is being made.
+    results: VecDeque<Option<thread::Result<R>>>,
+    /// How many helpers have something to do or are about to look for it.
+    helping: usize,
+    /// Nobody takes any more.
+    over: bool,
+}
+
+impl<'a, I: Sync, R: Send, F: Fn(&I) -> R + Sync> Queue<'a, I, R, F> {
+    fn new(inputs: &'a [I], read: F, threads: usize) -> Self {
+        let state = State { taken: 0, results: VecDeque::new(), helping: 0, over: false };
+        let helpers = (threads - 1).min(inputs.len());
+        Self { inputs, read, helpers, most: 2 * threads, state: Mutex::new(state), made: Condvar::new() }
+    }
+
+    /// The next result. What nobody has begun is read here; so is what comes behind a result that is still being made.
+    fn next<'scope>(&'scope self, scope: &Scope<'scope>) -> Option<R> {
+        loop {
+            let mut state = self.state();
+            if let Some(result) = state.take() {
+                drop(state);
+                self.help(scope);
+                return Some(result.unwrap_or_else(|panic| resume_unwind(panic)));
             }
-            None => read(input),
-        });
-        take(&mut results)
-    })
-}
-
-/// A thread that reads its part of the inputs, with one result waiting.
-struct Lane<'scope, R> {
-    results: Receiver<R>,
-    thread: ScopedJoinHandle<'scope, ()>,
-}
-
-impl<'scope, R: Send + 'scope> Lane<'scope, R> {
-    /// `None` if there can be no thread.
-    fn start<'env, I: Sync + 'env>(
-        scope: &'scope Scope<'scope, 'env>,
-        inputs: impl Iterator<Item = &'env I> + Send + 'scope,
-        read: &'scope (impl Fn(&I) -> R + Sync),
-    ) -> Option<Self> {
-        let (sender, results) = sync_channel(1);
-        let core = Core::take();
-        let reader = move || {
-            let _ = inputs.map(read).try_for_each(|result| sender.send(result));
-            drop(core);
-        };
-        let thread = Builder::new().name("autopgo-read".to_owned()).spawn_scoped(scope, reader).ok()?;
-        Some(Self { results, thread })
-    }
-
-    fn next(self) -> (R, Self) {
-        match self.results.recv() {
-            Ok(result) => (result, self),
-            // It has as many inputs as it is asked for results: it panicked.
-            Err(_) => {
-                resume_unwind(self.thread.join().err().unwrap_or_else(|| Box::new("a reader ended early")))
+            if let Some(at) = self.begin(&mut state) {
+                drop(state);
+                self.read(at);
+            } else if state.results.is_empty() {
+                return None;
+            } else {
+                // Whoever makes it is at work on it.
+                drop(self.made.wait(state));
             }
         }
+    }
+
+    /// Has another thread read, if there are too few yet, there is something to read, and a core to do it on.
+    fn help<'scope>(&'scope self, scope: &Scope<'scope>) {
+        let mut state = self.state();
+        if state.helping == self.helpers || !self.is_open(&state) {
+            return;
+        }
+        let core = Core::take();
+        if are_lent() && core.is_none() {
+            return;
+        }
+        state.helping += 1;
+        drop(state);
+        scope.spawn(move |_| lend(core.as_ref(), || self.work()));
+    }
+
+    /// A helper's work, as long as there is any.
+    fn work(&self) {
+        loop {
+            let mut state = self.state();
+            let Some(at) = self.begin(&mut state) else {
+                state.helping -= 1;
+                return;
+            };
+            drop(state);
+            self.read(at);
+        }
+    }
+
+    /// The input to read next, which then is whoever's asked.
+    fn begin(&self, state: &mut State<R>) -> Option<usize> {
+        let next = self.is_open(state).then(|| state.begun());
+        next.inspect(|_| state.results.push_back(None))
+    }
+
+    fn is_open(&self, state: &State<R>) -> bool {
+        !state.over && state.begun() < self.inputs.len() && state.results.len() < self.most
+    }
+
+    fn read(&self, at: usize) {
+        let result = catch_unwind(AssertUnwindSafe(|| (self.read)(&self.inputs[at])));
+        let mut state = self.state();
+        // It is not taken before it is made.
+        let place = at - state.taken;
+        state.results[place] = Some(result);
+        drop(state);
+        self.made.notify_one();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<R>> {
+        // Nothing panics while it holds the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R> State<R> {
+    /// The next result, if it is made.
+    fn take(&mut self) -> Option<thread::Result<R>> {
+        let result = self.results.front_mut()?.take()?;
+        self.results.pop_front();
+        self.taken += 1;
+        Some(result)
+    }
+
+    fn begun(&self) -> usize {
+        self.taken + self.results.len()
+    }
+}
+
+/// Ends the reading, also when whoever takes panics.
+struct Over<'q, 'a, I: Sync, R: Send, F: Fn(&I) -> R + Sync>(&'q Queue<'a, I, R, F>);
+
+impl<I: Sync, R: Send, F: Fn(&I) -> R + Sync> Drop for Over<'_, '_, I, R, F> {
+    fn drop(&mut self) {
+        self.0.state().over = true;
     }
 }
 
@@ -95,6 +186,7 @@ impl<'scope, R: Send + 'scope> Lane<'scope, R> {
 mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::sync_channel;
 
     use super::*;
     use crate::cores::{is_one_free, on_cores};
@@ -158,7 +250,36 @@ mod tests {
         let here = thread::current().id();
         let read = |_: &()| thread::current().id();
         assert!(read_ahead(1, &[(); 9], read, |results| results.filter(|&there| there != here).count() == 0));
-        assert!(read_ahead(2, &[(); 9], read, |results| results.filter(|&there| there == here).count() == 0));
-        assert!(read_ahead(9, &[(); 1], read, |results| results.filter(|&there| there == here).count() == 0));
+    }
+
+    #[test]
+    fn others_read_before_anything_is_taken() {
+        let here = thread::current().id();
+        let (begin, begun) = sync_channel(9);
+        let read = |_: &()| begin.send(()).map(|()| thread::current().id());
+        let theirs = read_ahead(3, &[(); 9], read, |results| {
+            // As many as may wait, and one that is taken.
+            let before = begun.iter().take(6).count();
+            (before, results.map(|there| there.is_ok_and(|there| there != here)).collect::<Vec<_>>())
+        });
+        assert_eq!((theirs.0, &theirs.1[..6], theirs.1.len()), (6, &[true; 6][..], 9));
+    }
+
+    #[test]
+    fn the_caller_reads_what_no_other_has_begun() {
+        let here = thread::current().id();
+        let (first, wait) = (AtomicUsize::new(0), Mutex::new(None));
+        // Whoever is first waits until the caller has read one.
+        let (sender, receiver) = sync_channel(1);
+        *wait.lock().unwrap() = Some(receiver);
+        let read = |_: &()| {
+            if thread::current().id() == here {
+                let _ = sender.try_send(());
+            } else if first.fetch_add(1, Ordering::Relaxed) == 0 {
+                let receiver = wait.lock().unwrap().take().unwrap();
+                receiver.recv().unwrap();
+            }
+        };
+        assert_eq!(read_ahead(2, &[(); 9], read, |results| results.count()), 9);
     }
 }

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::thread::available_parallelism;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -35,11 +36,16 @@ pub fn on_cores<T: Send>(cores: usize, work: impl FnOnce() -> T + Send) -> T {
     }
 }
 
-/// The threads of all jobs: as many as there are cores. `None` if there can be none.
-fn pool() -> Option<&'static ThreadPool> {
+/// The threads of all jobs: as many as there are cores, and two at least, as a caller is promised. `None` if there can be none.
+pub(crate) fn pool() -> Option<&'static ThreadPool> {
     static POOL: OnceLock<Option<ThreadPool>> = OnceLock::new();
-    let named = || ThreadPoolBuilder::new().thread_name(|at| format!("autopgo-part-{at}"));
-    POOL.get_or_init(|| named().build().ok()).as_ref()
+    let build = || {
+        let threads = available_parallelism().map_or(2, usize::from).max(2);
+        let named =
+            ThreadPoolBuilder::new().num_threads(threads).thread_name(|at| format!("autopgo-part-{at}"));
+        named.build().ok()
+    };
+    POOL.get_or_init(build).as_ref()
 }
 
 /// Does both, at once if that is `worth` it, there is a core for it, and a thread comes before the first is done.
@@ -52,7 +58,7 @@ pub(crate) fn both<A: Send, B: Send>(
         return (here(), there());
     };
     // The core is free again when that part is done, whatever goes on here.
-    rayon::join(here, move || core.lend(there))
+    rayon::join(here, move || lend(Some(&core), there))
 }
 
 /// Whether there are others at all, perhaps at work now.
@@ -75,17 +81,17 @@ impl Core {
         let less = |free: usize| free.checked_sub(1);
         lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).ok().map(|_| Self(lent))
     }
-
-    /// Does `work` on this thread, and lends it the others that may be free.
-    pub(crate) fn lend<T>(&self, work: impl FnOnce() -> T) -> T {
-        with(Some(Arc::clone(&self.0)), work)
-    }
 }
 
 impl Drop for Core {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Does `work` on this thread, which is this core if it was lent, and lends it the others that may be free.
+pub(crate) fn lend<T>(core: Option<&Core>, work: impl FnOnce() -> T) -> T {
+    with(core.map(|core| Arc::clone(&core.0)), work)
 }
 
 /// Does `work` while this thread has these cores beside its own.

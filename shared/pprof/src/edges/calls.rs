@@ -12,16 +12,20 @@
 
 use std::cmp::Reverse;
 use std::hash::BuildHasher;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use foldhash::fast::RandomState;
 
 use super::places::Places;
 use super::twins::Twins;
+use crate::cores::{both, is_one_free};
 use crate::error::{Error, Fault};
 use crate::index::{Index, Numbers};
 use crate::profile::{Profile, index, pick};
 use crate::strings::{Str, Strings};
+
+/// How many samples are worth being counted in two parts; of more, for a while all is there twice.
+const PARTED: RangeInclusive<usize> = 1 << 12..=1 << 20;
 
 /// What the compiler tells edges apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,8 +171,19 @@ impl Counted {
             Take::Weight => weight..weight + 1,
             Take::All => 0..profile.samples.width,
         };
-        let (sums, start_line) = count(profile, weight, &columns);
-        Ok(Self { sums, start_line })
+        let samples = profile.samples.len();
+        // Both halves look at the locations: of those there should be fewer.
+        let worth = PARTED.contains(&samples) && profile.locations.len() <= samples && is_one_free();
+        let places = Places::of(profile, columns.len());
+        let count = |samples, places| count(profile, samples, places, weight, &columns);
+        if !worth {
+            return Ok(count(0..samples, places));
+        }
+        let (middle, again) = (samples / 2, places.clone());
+        let (mut first, second) = both(true, || count(0..middle, places), || count(middle..samples, again));
+        first.sums.add_named(&second.sums, |name| name);
+        first.start_line = first.start_line.max(second.start_line);
+        Ok(first)
     }
 
     fn usable(self) -> Result<Sums, Error> {
@@ -176,12 +191,17 @@ impl Counted {
     }
 }
 
-fn count(profile: &Profile, weight: usize, columns: &Range<usize>) -> (Sums, Option<bool>) {
+fn count(
+    profile: &Profile,
+    samples: Range<usize>,
+    mut places: Places<'_>,
+    weight: usize,
+    columns: &Range<usize>,
+) -> Counted {
     let mut sums = Sums::new(columns.len(), weight - columns.start);
-    let mut places = Places::of(profile, columns.len());
     let mut twins = Twins::of(profile, columns.len());
     let mut start_line = None;
-    for sample in 0..profile.samples.len() {
+    for sample in samples {
         let all = profile.samples.values(sample);
         let values = &all[columns.clone()];
         if values.iter().all(|&value| value == 0) {
@@ -190,7 +210,7 @@ fn count(profile: &Profile, weight: usize, columns: &Range<usize>) -> (Sums, Opt
         let stack = profile.samples.stack(sample);
         let top = &stack[..stack.len().min(2)];
         if all[weight] != 0 && start_line != Some(true) {
-            start_line = Some(top.iter().any(|&at| places.has_start_line(at, &mut sums)));
+            start_line = Some(top.iter().any(|&at| places.has_start_line(at)));
         }
         match *top {
             [leaf, caller] => {
@@ -213,7 +233,7 @@ fn count(profile: &Profile, weight: usize, columns: &Range<usize>) -> (Sums, Opt
     }
     places.finish(&mut sums);
     twins.finish(&mut sums);
-    (sums, start_line)
+    Counted { sums, start_line }
 }
 
 /// The first sample type that the compiler takes as a weight.
@@ -303,13 +323,17 @@ impl Sums {
     fn add_all(&mut self, other: &Self, from: &Strings, into: &mut Strings) {
         const UNKNOWN: u32 = u32::MAX;
         let mut known = vec![UNKNOWN; from.len()];
-        let mut name = |name: Str| {
+        self.add_named(other, |name| {
             let place = &mut known[name.at()];
             if *place == UNKNOWN {
                 *place = index(into.intern(from.bytes(name)).at());
             }
             Str::new(*place)
-        };
+        });
+    }
+
+    /// Adds the sums of other calls, which have their `name`s here.
+    fn add_named(&mut self, other: &Self, mut name: impl FnMut(Str) -> Str) {
         let sites: Vec<u32> =
             other.sites.things().iter().map(|&(caller, offset)| self.site(name(caller), offset)).collect();
         for (&key, values) in other.keys.iter().zip(other.values.chunks_exact(other.width)) {

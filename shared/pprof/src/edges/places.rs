@@ -20,16 +20,16 @@ pub(super) struct Place {
     pub(super) address: u64,
     /// Its outermost function, as a callee.
     pub(super) name: Str,
-    /// Its sums in `Places::values`; `NONE` if it has no edges of its own, `UNKNOWN` before it was asked for.
+    /// Its sums in `Places::values`; `NONE` if it has no edges of its own, `UNKNOWN` if it may have some and was not asked for.
     own: u32,
 }
 
-/// The places of a profile, found as they are asked for.
+/// The places of a profile; what more than one call is made of, as it is asked for.
+#[derive(Clone)]
 pub(super) struct Places<'a> {
     profile: &'a Profile,
     width: usize,
     places: Vec<Place>,
-    start_lines: Vec<bool>,
     /// What locations are numbered by as callers.
     sites: Vec<u32>,
     /// The calls from line to line within a location, of each that has any.
@@ -42,11 +42,16 @@ pub(super) struct Places<'a> {
 impl<'a> Places<'a> {
     pub(super) fn of(profile: &'a Profile, width: usize) -> Self {
         let count = profile.locations.len();
+        // One after the other, as they lie: samples name them in any order.
+        let place = |location: &Location| {
+            let lines = profile.lines_of(location);
+            let name = lines.last().map_or(NAMELESS, |it| line(profile, it)).0;
+            Place { address: location.address, name, own: if lines.len() > 1 { UNKNOWN } else { NONE } }
+        };
         Self {
             profile,
             width,
-            places: vec![Place { address: 0, name: Str::EMPTY, own: UNKNOWN }; count],
-            start_lines: vec![false; count],
+            places: profile.locations.iter().map(place).collect(),
             sites: vec![UNKNOWN; count],
             edges: Vec::new(),
             keys: Vec::new(),
@@ -64,9 +69,9 @@ impl<'a> Places<'a> {
     }
 
     /// Whether a function of a location has a start line.
-    pub(super) fn has_start_line(&mut self, location: u32, sums: &mut Sums) -> bool {
-        self.at(location, sums);
-        self.start_lines[location as usize]
+    pub(super) fn has_start_line(&self, location: u32) -> bool {
+        let location = &self.profile.locations[location as usize];
+        self.profile.lines_of(location).iter().any(|it| line(self.profile, it).1 != 0)
     }
 
     /// Adds values to the edges that a place has of its own.
@@ -98,15 +103,10 @@ impl<'a> Places<'a> {
 
     #[inline(never)]
     fn find(&mut self, at: u32, sums: &mut Sums) -> Place {
-        let profile = self.profile;
-        let location = &profile.locations[at as usize];
-        let all = profile.lines_of(location);
-        self.start_lines[at as usize] = all.iter().any(|it| line(profile, it).1 != 0);
-        let own = if all.len() > 1 { self.own_edges(location, sums) } else { None };
-        let name = all.last().map_or(NAMELESS, |it| line(profile, it)).0;
-        let place = Place { address: location.address, name, own: own.unwrap_or(NONE) };
-        self.places[at as usize] = place;
-        place
+        let own = self.own_edges(&self.profile.locations[at as usize], sums);
+        let place = &mut self.places[at as usize];
+        place.own = own.unwrap_or(NONE);
+        *place
     }
 
     /// Makes room for the sums of a location's own edges, if there are any.
