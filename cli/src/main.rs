@@ -13,10 +13,8 @@ use autopgo_http::process::logging;
 use args::{Cli, Command};
 use output::Failure;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    autopgo_alloc::init();
     match Cli::read(std::env::args_os()) {
         Ok(cli) => output::exit(run(cli)),
         // `--help` and `--version` too: it prints each where it belongs and knows its code.

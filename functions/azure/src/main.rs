@@ -10,10 +10,8 @@ use autopgo_http::Api;
 use autopgo_http::process::logging::Format;
 use autopgo_http::process::{listen, shutdown};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    autopgo_alloc::init();
     let config = Config::from_environment(&[]);
     // The host keeps what comes on standard error.
     match log(config.as_ref().ok(), Format::default()).and(config).and_then(|config| run(&config)) {

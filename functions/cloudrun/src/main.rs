@@ -14,9 +14,6 @@ use autopgo_http::process::{listen, shutdown};
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What is not as everywhere. Cloud Run cuts answers off at 32 MiB over HTTP/1
 /// (<https://cloud.google.com/run/quotas#request_limits>) and ends a process ten seconds after it was asked to
 /// (<https://cloud.google.com/run/docs/container-contract#instance-shutdown>); a schedule waits for three minutes
@@ -30,6 +27,7 @@ const DEFAULTS: &[(&str, &str)] = &[
 const GRACE: Duration = Duration::from_secs(9);
 
 fn main() -> ExitCode {
+    autopgo_alloc::init();
     let config = Config::from_environment(DEFAULTS);
     // Lines as Google reads them where Google does: there the service has a name
     // (<https://cloud.google.com/run/docs/container-contract#services-env-vars>).

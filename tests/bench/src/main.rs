@@ -30,10 +30,8 @@ use crate::args::{Args, Command, StoreCalls, VersusGo};
 use crate::error::Error;
 use crate::row::Bench;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    autopgo_alloc::init();
     let done = match Args::parse().command {
         Command::VersusGo(args) => versus_go(&args),
         Command::StoreCalls(args) => store_calls(&args),

@@ -9,6 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Package
 
 /// Which crates of ours each crate of ours may import (normal and build dependencies).
 const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("autopgo-alloc", &[]),
     ("autopgo-pprof", &[]),
     ("autopgo-core", &["autopgo-pprof"]),
     ("autopgo-aws", &["autopgo-core"]),
@@ -18,9 +19,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("autopgo-http", &["autopgo-core"]),
     ("autopgo-boot", &["autopgo-core", "autopgo-aws", "autopgo-blob", "autopgo-http", "autopgo-pubsub"]),
     ("autopgo-scraper", &["autopgo-core", "autopgo-pprof", "autopgo-client", "autopgo-http"]),
-    ("autopgo-lambda", &["autopgo-core", "autopgo-boot", "autopgo-http"]),
-    ("autopgo-cloudrun", &["autopgo-core", "autopgo-boot", "autopgo-http"]),
-    ("autopgo-azure", &["autopgo-core", "autopgo-boot", "autopgo-http"]),
+    ("autopgo-lambda", &["autopgo-alloc", "autopgo-core", "autopgo-boot", "autopgo-http"]),
+    ("autopgo-cloudrun", &["autopgo-alloc", "autopgo-core", "autopgo-boot", "autopgo-http"]),
+    ("autopgo-azure", &["autopgo-alloc", "autopgo-core", "autopgo-boot", "autopgo-http"]),
     (
         "autopgo-local",
         &[
@@ -35,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "autopgo",
         &[
+            "autopgo-alloc",
             "autopgo-core",
             "autopgo-pprof",
             "autopgo-client",
@@ -44,7 +46,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "autopgo-local",
         ],
     ),
-    ("autopgo-bench", &["autopgo-core", "autopgo-pprof", "autopgo-e2e", "autopgo-fakes"]),
+    ("autopgo-bench", &["autopgo-alloc", "autopgo-core", "autopgo-pprof", "autopgo-e2e", "autopgo-fakes"]),
     ("autopgo-conformance", &["autopgo-core"]),
     ("autopgo-fakes", &[]),
 ];

@@ -8,11 +8,13 @@ use autopgo_http::Api;
 use autopgo_lambda::http::Function;
 use autopgo_lambda::process;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+fn main() -> ExitCode {
+    autopgo_alloc::init();
+    run()
+}
 
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn run() -> ExitCode {
     process::run(open, |function, event| async move { function.call(event).await }).await
 }
 

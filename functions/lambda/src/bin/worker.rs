@@ -7,11 +7,13 @@ use autopgo_core::error::Result;
 use autopgo_lambda::process;
 use autopgo_lambda::worker::Function;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+fn main() -> ExitCode {
+    autopgo_alloc::init();
+    run()
+}
 
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn run() -> ExitCode {
     process::run(open, |function, event| async move { function.call(event).await }).await
 }
 
