@@ -6,6 +6,9 @@ use autopgo_core::error::{Error, Kind, Result};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 /// What retries are paid from, five or ten for one: the SDK's own measure.
 const RETRY_TOKENS: usize = 500;
@@ -62,6 +65,16 @@ impl Access {
     /// times over.
     pub fn retry_tokens(&self) -> usize {
         if self.retry_tokens == 0 { RETRY_TOKENS } else { self.retry_tokens }
+    }
+
+    /// The HTTP client of a service whose endpoint is an `http://` one. The SDK's usual client reads every root certificate
+    /// of the system before its first request, and there are hundreds; this one trusts none.
+    #[must_use]
+    pub fn plain(&self) -> Option<SharedHttpClient> {
+        self.endpoint.as_ref().filter(|endpoint| endpoint.starts_with("http://"))?;
+        let roots = TlsContext::builder().with_trust_store(TrustStore::empty()).build().ok()?;
+        let client = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        Some(client.tls_context(roots).build_https())
     }
 
     /// What the SDK reads for every service: the region, the credentials, the shared files. Credentials come by its
@@ -194,6 +207,14 @@ mod tests {
         ] {
             let error = read(query).expect_err(query);
             assert!(error.kind() == Kind::Invalid && error.what().contains(says), "{query}: {error}");
+        }
+    }
+
+    #[test]
+    fn only_an_endpoint_without_encryption_has_a_client_of_its_own() {
+        for (endpoint, plain) in [(None, false), (Some("https://h"), false), (Some("http://h:1"), true)] {
+            let access = Access { endpoint: endpoint.map(str::to_owned), ..Access::default() };
+            assert_eq!(access.plain().is_some(), plain, "{endpoint:?}");
         }
     }
 

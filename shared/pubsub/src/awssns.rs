@@ -44,8 +44,9 @@ pub(crate) async fn topic(address: &Address, params: Params) -> Result<SnsTopic>
         .retry_config(client::retries())
         .timeout_config(client::publishing())
         .retry_partition(RetryPartition::custom(url.clone()).token_bucket(tokens).build());
-    if let Some(endpoint) = access.endpoint {
-        config.set_endpoint_url(Some(endpoint));
+    if let Some(endpoint) = &access.endpoint {
+        config.set_endpoint_url(Some(endpoint.clone()));
+        config.set_http_client(access.plain().or_else(|| shared.http_client()));
     }
     Ok(SnsTopic {
         client: Client::from_conf(config.build()),

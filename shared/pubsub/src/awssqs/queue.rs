@@ -58,6 +58,7 @@ impl Queue {
             .retry_partition(RetryPartition::custom(url.clone()).token_bucket(tokens).build());
         if let Some(endpoint) = &access.endpoint {
             config.set_endpoint_url(Some(endpoint.clone()));
+            config.set_http_client(access.plain().or_else(|| shared.http_client()));
         }
         Ok(Self {
             client: Client::from_conf(config.build()),
