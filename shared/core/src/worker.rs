@@ -35,8 +35,9 @@ use merge::By;
 use message::Message;
 use outcome::undone;
 
-/// How many applications are merged side by side in one process: each holds its base in memory.
-const APPS_AT_ONCE: usize = 8;
+/// How many applications are merged side by side in one process: each holds its base in memory, and connections to the store.
+/// What comes for the others meanwhile becomes one merge of each.
+const APPS_AT_ONCE: usize = 4;
 /// How many have their messages handled at once. Most of that is waiting: for the store, or for a turn to merge.
 const APPS_IN_HAND: usize = 64;
 

@@ -20,7 +20,7 @@ use queues::Queues;
 
 /// Receives, handles and settles until `stop`. As many messages are in hand as a few batches have, and no more is received
 /// while they are: what lies in the bus another worker can take. Those of one application are handled together, one lot
-/// after the other. An application waits for others only where eight merge already, or where the backlog of one fills the
+/// after the other. An application waits for others only where four merge already, or where the backlog of one fills the
 /// hand. A bus that does not answer is asked again, with growing pauses.
 ///
 /// After `stop` nothing new is taken. What is in hand is finished if that takes no longer than the limit `drain`, the
