@@ -6,9 +6,10 @@ use autopgo_core::error::{Error, Kind, Result};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::tls::TrustStore;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use crate::http::{Late, client};
 
 /// What retries are paid from, five or ten for one: the SDK's own measure.
 const RETRY_TOKENS: usize = 500;
@@ -67,14 +68,11 @@ impl Access {
         if self.retry_tokens == 0 { RETRY_TOKENS } else { self.retry_tokens }
     }
 
-    /// The HTTP client of a service whose endpoint is an `http://` one. The SDK's usual client reads every root certificate
-    /// of the system before its first request, and there are hundreds; this one trusts none.
+    /// The HTTP client of a service there.
     #[must_use]
-    pub fn plain(&self) -> Option<SharedHttpClient> {
-        self.endpoint.as_ref().filter(|endpoint| endpoint.starts_with("http://"))?;
-        let roots = TlsContext::builder().with_trust_store(TrustStore::empty()).build().ok()?;
-        let client = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-        Some(client.tls_context(roots).build_https())
+    pub fn http(&self) -> SharedHttpClient {
+        let plain = self.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+        client(if plain { TrustStore::empty() } else { TrustStore::default() })
     }
 
     /// What the SDK reads for every service: the region, the credentials, the shared files. Credentials come by its
@@ -84,7 +82,9 @@ impl Access {
     /// # Errors
     /// `Invalid` without a region; `name` says for what.
     pub async fn load(&self, name: &str) -> Result<SdkConfig> {
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+        // Its clients are made here, for credentials that most often come in another way.
+        let late = Late(client(TrustStore::default()));
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(late.clone());
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));
         }
@@ -106,7 +106,7 @@ impl Access {
                     .region()
                     .cloned(),
             };
-            let files = ProviderConfig::without_region().with_region(region);
+            let files = ProviderConfig::without_region().with_region(region).with_http_client(late);
             let provider = ProfileFileCredentialsProvider::builder().configure(&files).profile_name(profile);
             loader = loader.credentials_provider(provider.build());
         }
@@ -207,14 +207,6 @@ mod tests {
         ] {
             let error = read(query).expect_err(query);
             assert!(error.kind() == Kind::Invalid && error.what().contains(says), "{query}: {error}");
-        }
-    }
-
-    #[test]
-    fn only_an_endpoint_without_encryption_has_a_client_of_its_own() {
-        for (endpoint, plain) in [(None, false), (Some("https://h"), false), (Some("http://h:1"), true)] {
-            let access = Access { endpoint: endpoint.map(str::to_owned), ..Access::default() };
-            assert_eq!(access.plain().is_some(), plain, "{endpoint:?}");
         }
     }
 

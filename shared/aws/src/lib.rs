@@ -5,3 +5,4 @@
 pub mod access;
 pub mod body;
 pub mod fail;
+mod http;

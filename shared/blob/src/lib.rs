@@ -30,3 +30,4 @@ pub mod prefix;
 pub mod probe;
 #[cfg(feature = "aws")]
 pub mod s3;
+pub mod trial;

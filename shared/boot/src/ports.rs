@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use autopgo_blob::open::{Environment, open};
 use autopgo_blob::probe;
+use autopgo_blob::trial::OnTrial;
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::health::{BlobCheck, Checks, SubscriptionCheck, TopicCheck};
@@ -77,6 +78,22 @@ impl Ports {
         Ok(Self { blobs, topic: autopgo_pubsub::open::topic(writer, &bus()).await?, subscription: None })
     }
 
+    /// The same for one that is started for a message that waits already: the store is tried while it is read, and nothing is
+    /// written before it has passed.
+    ///
+    /// # Errors
+    /// `Invalid`, saying which flag or variable to set, if a URL is missing or wrong.
+    pub async fn for_called_worker(config: &Config) -> Result<Self> {
+        let store = needed(config.blob_store_url.as_deref(), "--blob-store-url", BLOB_STORE_URL)?;
+        let writer = needed(config.event_writer_url.as_deref(), "--event-writer-url", EVENT_WRITER_URL)?;
+        let stores = environment(config);
+        let mut blobs = open(store, &stores).await?;
+        if is_tried(store, &stores) {
+            blobs = Arc::new(OnTrial::begin(blobs, probe::name(store)));
+        }
+        Ok(Self { blobs, topic: autopgo_pubsub::open::topic(writer, &bus()).await?, subscription: None })
+    }
+
     /// Asks each of them whether it answers, so that a start with a wrong URL fails at once and says why. A bus that is
     /// away for now stops nobody: it is a hint, and what it does not tell of the sweep finds.
     ///
@@ -115,12 +132,17 @@ impl Ports {
 async fn merging_store(store: &str, config: &Config) -> Result<Arc<dyn Blobs>> {
     let stores = environment(config);
     let blobs = open(store, &stores).await?;
-    if probe::is_wanted(store) || stores.leads_elsewhere(store) {
+    if is_tried(store, &stores) {
         probe::honours_conditions(&probe::name(store), &*blobs)
             .await
             .map_err(|error| error.during("the blob store"))?;
     }
     Ok(blobs)
+}
+
+/// Whether it is any store but a cloud's own.
+fn is_tried(store: &str, stores: &Environment) -> bool {
+    probe::is_wanted(store) || stores.leads_elsewhere(store)
 }
 
 /// What an end of the bus answered, but for an outage, which is logged: that passes.

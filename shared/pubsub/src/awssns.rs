@@ -43,10 +43,10 @@ pub(crate) async fn topic(address: &Address, params: Params) -> Result<SnsTopic>
     let mut config = aws_sdk_sns::config::Builder::from(&shared)
         .retry_config(client::retries())
         .timeout_config(client::publishing())
+        .http_client(access.http())
         .retry_partition(RetryPartition::custom(url.clone()).token_bucket(tokens).build());
-    if let Some(endpoint) = &access.endpoint {
-        config.set_endpoint_url(Some(endpoint.clone()));
-        config.set_http_client(access.plain().or_else(|| shared.http_client()));
+    if let Some(endpoint) = access.endpoint {
+        config.set_endpoint_url(Some(endpoint));
     }
     Ok(SnsTopic {
         client: Client::from_conf(config.build()),

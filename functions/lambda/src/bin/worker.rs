@@ -20,6 +20,6 @@ async fn run() -> ExitCode {
 /// Opens what the first batch needs.
 async fn open(config: Config) -> Result<Function> {
     let rules = rules(&config)?;
-    let ports = Ports::for_fed_worker(&config).await?;
+    let ports = Ports::for_called_worker(&config).await?;
     Ok(Function::new(worker(&config, rules, ports.host(&config)), config.sweep_after))
 }

@@ -36,11 +36,11 @@ pub(super) async fn client(bucket: &str, settings: &Settings, elsewhere: bool) -
                 .with_max_backoff(LONGEST_WAIT),
         )
         .timeout_config(timeouts(0))
+        .http_client(settings.access.http())
         .force_path_style(settings.path_style)
         .accelerate(settings.accelerate);
     if let Some(endpoint) = &settings.access.endpoint {
         config.set_endpoint_url(Some(endpoint.clone()));
-        config.set_http_client(settings.access.plain().or_else(|| shared.http_client()));
     }
     if elsewhere || settings.access.endpoint.is_some() || shared.endpoint_url().is_some() {
         // The checksums that the SDK adds of itself are newer than many stores.

@@ -55,10 +55,10 @@ impl Queue {
         let mut config = aws_sdk_sqs::config::Builder::from(&shared)
             .retry_config(client::retries())
             .timeout_config(timeouts)
+            .http_client(access.http())
             .retry_partition(RetryPartition::custom(url.clone()).token_bucket(tokens).build());
         if let Some(endpoint) = &access.endpoint {
             config.set_endpoint_url(Some(endpoint.clone()));
-            config.set_http_client(access.plain().or_else(|| shared.http_client()));
         }
         Ok(Self {
             client: Client::from_conf(config.build()),
