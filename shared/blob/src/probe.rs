@@ -5,7 +5,7 @@ use autopgo_core::address::{Address, Resource};
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::blobs::{Blobs, Version, When};
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, join4};
 
 /// Whether `url` names a store at an endpoint of one's own, of which nobody knows what it honours.
 pub fn is_wanted(url: &str) -> bool {
@@ -28,46 +28,70 @@ fn endpoint(url: &str) -> Option<String> {
     address.params().list(name).into_iter().next()
 }
 
-/// Writes a small object under a key that no application can have, tries every condition that must not let a write
-/// through on it and on another that is not there, and removes them. What need not wait for another is asked at once: a
-/// worker does not start before this has ended.
+/// Writes small objects under keys that no application can have, tries every condition that must not let a write through on
+/// them and on one that is not there, and removes them. What need not wait for another is asked at once: a worker does not
+/// start before this has ended.
 ///
 /// # Errors
 /// `Invalid` if the store lets one through, or knows no conditions at all, naming the store as `name`. What the store
 /// says, if it cannot be asked.
 pub async fn honours_conditions(name: &str, store: &dyn Blobs) -> Result<()> {
-    // Of a store of one object there is nothing to write beside it, and this says so.
-    store.check().await?;
-    let random = System.random();
-    let (key, missing) =
-        (format!(".autopgo/probe-{random:016x}"), format!(".autopgo/probe-{random:016x}-missing"));
-    let tried = conditions(name, store, &key, &missing).await;
-    // It is there only if the store let it be written.
-    let strays = if tried.is_err() { &[&key, &missing][..] } else { &[&key] };
-    join_all(strays.iter().map(|key| remove(store, key))).await;
+    let (tried, strays) = tried(name, store).await;
+    remove(store, &strays).await;
     tried
 }
 
-async fn remove(store: &dyn Blobs, key: &str) {
-    if let Err(error) = store.delete(key).await {
-        tracing::warn!(
-            key,
-            error = error.chain(),
-            "the object that the store was tried with could not be removed"
-        );
+/// The same, but for removing what may be left, which is told.
+pub(crate) async fn tried(name: &str, store: &dyn Blobs) -> (Result<()>, Vec<String>) {
+    // Of a store of one object there is nothing to write beside it, and this says so.
+    if let Err(error) = store.check().await {
+        return (Err(error), Vec::new());
     }
+    let random = System.random();
+    let key = |what: &str| format!(".autopgo/probe-{random:016x}{what}");
+    let (one, other, missing) = (key(""), key("-other"), key("-missing"));
+    let tried = conditions(name, store, [&one, &other, &missing]).await;
+    let mut strays = vec![one, other];
+    // It is there only if the store let it be written.
+    strays.extend(Some(missing).filter(|_| tried.is_err()));
+    (tried, strays)
 }
 
-async fn conditions(name: &str, store: &dyn Blobs, key: &str, missing: &str) -> Result<()> {
+/// Removes what [`tried`] left.
+pub(crate) async fn remove(store: &dyn Blobs, strays: &[String]) {
+    let remove = |key: &'_ String| {
+        let key = key.clone();
+        async move {
+            if let Err(error) = store.delete(&key).await {
+                let what = "the object that the store was tried with could not be removed";
+                tracing::warn!(key, error = error.chain(), "{what}");
+            }
+        }
+    };
+    join_all(strays.iter().map(remove)).await;
+}
+
+async fn conditions(name: &str, store: &dyn Blobs, [one, other, missing]: [&str; 3]) -> Result<()> {
     let write = |key, text: &'static str, when| store.write(key, text.into(), when);
-    let first = write(key, "1", When::Absent).await.map_err(|error| unable(name, error))?;
-    let held = || When::Is(first.clone());
-    let (replaced, conjured) = join(write(key, "2", held()), write(missing, "3", held())).await;
-    replaced.map_err(|error| unable(name, error))?;
-    refused(name, "If-Match on a missing object", conjured)?;
-    let (created, restored) = join(write(key, "4", When::Absent), write(key, "5", held())).await;
+    let (first, second) = join(write(one, "1", When::Absent), write(other, "2", When::Absent)).await;
+    let [first, second] = [first, second].map(|written| written.map_err(|error| unable(name, error)));
+    let (first, mut second) = (first?, second?);
+    if first == second {
+        // Of a store that tells objects apart by when they were written.
+        second = write(other, "2, again", When::Always).await?;
+    }
+    // The one that goes through is alone on its object: some stores refuse writes that come at once.
+    let (replaced, created, restored, conjured) = join4(
+        write(other, "3", When::Is(second.clone())),
+        write(one, "4", When::Absent),
+        write(one, "5", When::Is(second)),
+        write(missing, "6", When::Is(first)),
+    )
+    .await;
     refused(name, "If-None-Match", created)?;
-    refused(name, "If-Match", restored)
+    refused(name, "If-Match", restored)?;
+    refused(name, "If-Match on a missing object", conjured)?;
+    replaced.map(drop).map_err(|error| unable(name, error))
 }
 
 /// What must be refused was.

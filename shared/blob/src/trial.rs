@@ -8,18 +8,21 @@ use async_trait::async_trait;
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::blobs::{Blobs, Entry, Object, Signed, Stat, Version, When};
 use bytes::Bytes;
+use futures_util::future::join;
 use futures_util::stream::BoxStream;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::probe::honours_conditions;
+use crate::probe::{honours_conditions, remove, tried};
 
 /// A store in which nothing is changed before it was found to honour conditional writes.
 pub struct OnTrial {
     inner: Arc<dyn Blobs>,
     name: String,
-    /// The trial that began with this, until somebody waits for it.
-    first: Mutex<Option<JoinHandle<Result<()>>>>,
+    /// What comes of the trial that began with this, until somebody waits for it.
+    first: Mutex<Option<oneshot::Receiver<Result<()>>>>,
+    /// That trial, which ends when nothing is left of it in the store.
+    cleaning: Mutex<Option<JoinHandle<()>>>,
     passed: OnceCell<()>,
 }
 
@@ -27,14 +30,21 @@ impl OnTrial {
     /// `inner`, whose trial begins now, on the runtime of the caller. Errors call it `name`.
     pub fn begin(inner: Arc<dyn Blobs>, name: String) -> Self {
         let (store, called) = (Arc::clone(&inner), name.clone());
-        let first = tokio::spawn(async move { honours_conditions(&called, &*store).await });
-        Self { inner, name, first: Mutex::new(Some(first)), passed: OnceCell::new() }
+        let (tell, first) = oneshot::channel();
+        let cleaning = tokio::spawn(async move {
+            let (outcome, strays) = tried(&called, &*store).await;
+            // Nobody waits for it yet, or any more.
+            let _ = tell.send(outcome);
+            remove(&*store, &strays).await;
+        });
+        let (first, cleaning) = (Mutex::new(Some(first)), Mutex::new(Some(cleaning)));
+        Self { inner, name, first, cleaning, passed: OnceCell::new() }
     }
 
     /// Waits until the store has passed. One that could not be asked, or did not pass, is tried again by whoever comes next.
     async fn passed(&self) -> Result<()> {
         let outcome = async || {
-            let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let first = taken(&self.first);
             match first {
                 Some(first) => first.await.unwrap_or_else(|error| {
                     Err(Error::new(Kind::Internal, "the trial of its conditional writes ended early")
@@ -46,6 +56,19 @@ impl OnTrial {
         let passed = self.passed.get_or_try_init(outcome).await;
         passed.map(|&()| ()).map_err(|error| error.during("the blob store"))
     }
+
+    /// Waits until nothing is left of the first trial: a function may be stopped as soon as it has answered.
+    async fn clean(&self) {
+        if let Some(cleaning) = taken(&self.cleaning) {
+            // What it could not remove it has said.
+            let _ = cleaning.await;
+        }
+    }
+}
+
+fn taken<T>(it: &Mutex<Option<T>>) -> Option<T> {
+    // Nothing panics while it holds the lock.
+    it.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 #[async_trait]
@@ -60,7 +83,7 @@ impl Blobs for OnTrial {
 
     async fn write(&self, key: &str, bytes: Bytes, when: When) -> Result<Version> {
         self.passed().await?;
-        self.inner.write(key, bytes, when).await
+        join(self.inner.write(key, bytes, when), self.clean()).await.0
     }
 
     async fn copy(&self, from: &str, to: &str) -> Result<bool> {
@@ -70,7 +93,7 @@ impl Blobs for OnTrial {
 
     async fn delete(&self, key: &str) -> Result<()> {
         self.passed().await?;
-        self.inner.delete(key).await
+        join(self.inner.delete(key), self.clean()).await.0
     }
 
     fn list(&self, prefix: &str, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
@@ -94,6 +117,7 @@ impl Blobs for OnTrial {
 mod tests {
     use autopgo_core::clock::System;
     use autopgo_core::memory::blobs::MemoryBlobs;
+    use futures_util::TryStreamExt;
 
     use super::*;
     use crate::prefix::SingleKey;
@@ -109,6 +133,8 @@ mod tests {
         assert!(tried.read("k", 10).await.expect("read at once").is_none());
         for text in ["1", "2"] {
             tried.write("k", text.into(), When::Always).await.expect("written");
+            let left: Vec<Entry> = store.list("", None).try_collect().await.expect("listed");
+            assert_eq!(left.len(), 1, "nothing is left of the trial: {left:?}");
         }
         assert_eq!(tried.read("k", 10).await.expect("read").expect("there").bytes, "2");
         assert!(tried.copy("k", "l").await.expect("copied"));
