@@ -100,6 +100,7 @@ impl Access {
             let region = match &self.region {
                 Some(region) => Some(Region::new(region.clone())),
                 None => aws_config::defaults(BehaviorVersion::v2026_01_12())
+                    .http_client(late.clone())
                     .profile_name(profile)
                     .load()
                     .await

@@ -1,11 +1,14 @@
 //! Whether a store keeps its word on conditional writes. MinIO before RELEASE.2025-09-07T16-13-09Z and some look-alikes
 //! of S3 take the condition and write all the same, and then profiles are lost or counted twice without a sign of it.
 
+use std::pin::pin;
+
 use autopgo_core::address::{Address, Resource};
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
 use autopgo_core::port::blobs::{Blobs, Version, When};
-use futures_util::future::{join, join_all, join4};
+use futures_util::FutureExt;
+use futures_util::future::{join, join_all};
 
 /// Whether `url` names a store at an endpoint of one's own, of which nobody knows what it honours.
 pub fn is_wanted(url: &str) -> bool {
@@ -28,8 +31,8 @@ fn endpoint(url: &str) -> Option<String> {
     address.params().list(name).into_iter().next()
 }
 
-/// Writes small objects under keys that no application can have, tries every condition that must not let a write through on
-/// them and on one that is not there, and removes them. What need not wait for another is asked at once: a worker does not
+/// Writes a small object under a key that no application can have, tries every condition that must not let a write
+/// through on it and on another that is not there, and removes them. What need not wait for another is asked at once: a worker does not
 /// start before this has ended.
 ///
 /// # Errors
@@ -43,17 +46,23 @@ pub async fn honours_conditions(name: &str, store: &dyn Blobs) -> Result<()> {
 
 /// The same, but for removing what may be left, which is told.
 pub(crate) async fn tried(name: &str, store: &dyn Blobs) -> (Result<()>, Vec<String>) {
-    // Of a store of one object there is nothing to write beside it, and this says so.
-    if let Err(error) = store.check().await {
+    // Of a store of one object there is nothing to write beside it, and this says so at once.
+    let mut check = pin!(store.check());
+    let said = (&mut check).now_or_never();
+    if let Some(Err(error)) = said {
         return (Err(error), Vec::new());
     }
     let random = System.random();
-    let key = |what: &str| format!(".autopgo/probe-{random:016x}{what}");
-    let (one, other, missing) = (key(""), key("-other"), key("-missing"));
-    let tried = conditions(name, store, [&one, &other, &missing]).await;
-    let mut strays = vec![one, other];
-    // It is there only if the store let it be written.
-    strays.extend(Some(missing).filter(|_| tried.is_err()));
+    let (key, missing) =
+        (format!(".autopgo/probe-{random:016x}"), format!(".autopgo/probe-{random:016x}-missing"));
+    let checked = async { if said.is_some() { Ok(()) } else { check.await } };
+    let (checked, first) = join(checked, store.write(&key, "1".into(), When::Absent)).await;
+    let tried = match checked {
+        Ok(()) => conditions(name, store, first, &key, &missing).await,
+        Err(error) => Err(error),
+    };
+    // The second is there only if the store let it be written.
+    let strays = if tried.is_err() { vec![key, missing] } else { vec![key] };
     (tried, strays)
 }
 
@@ -71,27 +80,23 @@ pub(crate) async fn remove(store: &dyn Blobs, strays: &[String]) {
     join_all(strays.iter().map(remove)).await;
 }
 
-async fn conditions(name: &str, store: &dyn Blobs, [one, other, missing]: [&str; 3]) -> Result<()> {
+/// Tries what depends on a write of the object, which there was none of.
+async fn conditions(
+    name: &str,
+    store: &dyn Blobs,
+    first: Result<Version>,
+    key: &str,
+    missing: &str,
+) -> Result<()> {
     let write = |key, text: &'static str, when| store.write(key, text.into(), when);
-    let (first, second) = join(write(one, "1", When::Absent), write(other, "2", When::Absent)).await;
-    let [first, second] = [first, second].map(|written| written.map_err(|error| unable(name, error)));
-    let (first, mut second) = (first?, second?);
-    if first == second {
-        // Of a store that tells objects apart by when they were written.
-        second = write(other, "2, again", When::Always).await?;
-    }
-    // The one that goes through is alone on its object: some stores refuse writes that come at once.
-    let (replaced, created, restored, conjured) = join4(
-        write(other, "3", When::Is(second.clone())),
-        write(one, "4", When::Absent),
-        write(one, "5", When::Is(second)),
-        write(missing, "6", When::Is(first)),
-    )
-    .await;
-    refused(name, "If-None-Match", created)?;
-    refused(name, "If-Match", restored)?;
+    let first = first.map_err(|error| unable(name, error))?;
+    let held = || When::Is(first.clone());
+    let (replaced, conjured) = join(write(key, "2", held()), write(missing, "3", held())).await;
+    replaced.map_err(|error| unable(name, error))?;
     refused(name, "If-Match on a missing object", conjured)?;
-    replaced.map(drop).map_err(|error| unable(name, error))
+    let (created, restored) = join(write(key, "4", When::Absent), write(key, "5", held())).await;
+    refused(name, "If-None-Match", created)?;
+    refused(name, "If-Match", restored)
 }
 
 /// What must be refused was.
@@ -126,7 +131,7 @@ fn unfit(name: &str, what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
     use async_trait::async_trait;
@@ -138,12 +143,14 @@ mod tests {
     use super::*;
     use crate::prefix::SingleKey;
 
-    /// Whether a write goes through in spite of its condition, and of whether the object is there.
-    type Lets = fn(&When, bool) -> bool;
+    /// Whether a write goes through in spite of its condition, and of whether the object is there, and had that version once.
+    type Lets = fn(&When, bool, bool) -> bool;
 
     struct Lax {
         inner: MemoryBlobs,
         lets: Lets,
+        /// What was written, and how it was told apart.
+        had: Mutex<Vec<(String, Version)>>,
     }
 
     #[async_trait]
@@ -156,8 +163,12 @@ mod tests {
         }
         async fn write(&self, key: &str, bytes: Bytes, when: When) -> Result<Version> {
             let there = self.inner.stat(key).await?.is_some();
-            let when = if (self.lets)(&when, there) { When::Always } else { when };
-            self.inner.write(key, bytes, when).await
+            let had = |known: &(String, Version)| known.0 == key && when == When::Is(known.1.clone());
+            let had = self.had.lock().expect("no panic").iter().any(had);
+            let when = if (self.lets)(&when, there, had) { When::Always } else { when };
+            let version = self.inner.write(key, bytes, when).await?;
+            self.had.lock().expect("no panic").push((key.to_owned(), version.clone()));
+            Ok(version)
         }
         async fn copy(&self, from: &str, to: &str) -> Result<bool> {
             self.inner.copy(from, to).await
@@ -182,7 +193,7 @@ mod tests {
     }
 
     async fn probed(lets: Lets) -> Result<()> {
-        let store = Lax { inner: MemoryBlobs::new(Arc::new(System)), lets };
+        let store = Lax { inner: MemoryBlobs::new(Arc::new(System)), lets, had: Mutex::default() };
         let outcome = honours_conditions("s3://bucket at http://host", &store).await;
         let left: Vec<Entry> = store.list("", None).try_collect().await.expect("listed");
         assert!(left.is_empty(), "the probe leaves {left:?}");
@@ -191,11 +202,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_lets_a_write_through_is_refused() {
-        probed(|_, _| false).await.expect("a good store");
-        let cases: [(Lets, &str); 3] = [
-            (|when, _| *when == When::Absent, "(If-None-Match)"),
-            (|when, there| there && matches!(when, When::Is(_)), "(If-Match)"),
-            (|when, there| !there && matches!(when, When::Is(_)), "(If-Match on a missing object)"),
+        probed(|_, _, _| false).await.expect("a good store");
+        let cases: [(Lets, &str); 4] = [
+            (|when, _, _| *when == When::Absent, "(If-None-Match)"),
+            (|when, there, _| there && matches!(when, When::Is(_)), "(If-Match)"),
+            (|_, _, had| had, "(If-Match)"),
+            (|when, there, _| !there && matches!(when, When::Is(_)), "(If-Match on a missing object)"),
         ];
         for (lets, condition) in cases {
             let error = probed(lets).await.expect_err(condition);

@@ -1,7 +1,7 @@
 //! A store that is tried while it is read already: what starts for the sake of one message need not wait for one after the
 //! other.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,53 +15,82 @@ use tokio::task::JoinHandle;
 
 use crate::probe::{honours_conditions, remove, tried};
 
-/// A store in which nothing is changed before it was found to honour conditional writes.
+/// A store in which nothing is changed before it was found to honour conditional writes. It is tried from the first read on:
+/// whoever finds nothing to do has not written either.
 pub struct OnTrial {
     inner: Arc<dyn Blobs>,
     name: String,
-    /// What comes of the trial that began with this, until somebody waits for it.
-    first: Mutex<Option<oneshot::Receiver<Result<()>>>>,
-    /// That trial, which ends when nothing is left of it in the store.
-    cleaning: Mutex<Option<JoinHandle<()>>>,
-    passed: OnceCell<()>,
+    /// The first trial, once it has begun.
+    first: OnceLock<Trial>,
+    /// What came of it: that it passed, or in words why it never will.
+    outcome: OnceCell<std::result::Result<(), String>>,
+}
+
+struct Trial {
+    /// What came of it, until somebody waits for that.
+    outcome: Mutex<Option<oneshot::Receiver<Result<()>>>>,
+    /// Its end, when nothing is left of it in the store.
+    end: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl OnTrial {
-    /// `inner`, whose trial begins now, on the runtime of the caller. Errors call it `name`.
-    pub fn begin(inner: Arc<dyn Blobs>, name: String) -> Self {
-        let (store, called) = (Arc::clone(&inner), name.clone());
-        let (tell, first) = oneshot::channel();
-        let cleaning = tokio::spawn(async move {
-            let (outcome, strays) = tried(&called, &*store).await;
-            // Nobody waits for it yet, or any more.
-            let _ = tell.send(outcome);
-            remove(&*store, &strays).await;
-        });
-        let (first, cleaning) = (Mutex::new(Some(first)), Mutex::new(Some(cleaning)));
-        Self { inner, name, first, cleaning, passed: OnceCell::new() }
+    /// `inner`, before its trial. Errors call it `name`.
+    pub fn new(inner: Arc<dyn Blobs>, name: String) -> Self {
+        Self { inner, name, first: OnceLock::new(), outcome: OnceCell::new() }
     }
 
-    /// Waits until the store has passed. One that could not be asked, or did not pass, is tried again by whoever comes next.
+    /// Begins the first trial, on the runtime of the caller, if nobody has.
+    fn begin(&self) -> &Trial {
+        self.first.get_or_init(|| {
+            let (store, name) = (Arc::clone(&self.inner), self.name.clone());
+            let (tell, outcome) = oneshot::channel();
+            let end = tokio::spawn(async move {
+                let (outcome, strays) = tried(&name, &*store).await;
+                if let Err(error) = &outcome {
+                    tracing::error!(
+                        error = error.chain(),
+                        "nothing is written to the blob store before it can be relied on"
+                    );
+                }
+                // Nobody waits for it yet, or any more.
+                let _ = tell.send(outcome);
+                remove(&*store, &strays).await;
+            });
+            Trial { outcome: Mutex::new(Some(outcome)), end: Mutex::new(Some(end)) }
+        })
+    }
+
+    /// Waits until the store has passed. One that could not be asked is tried again by whoever comes next.
     async fn passed(&self) -> Result<()> {
-        let outcome = async || {
-            let first = taken(&self.first);
-            match first {
+        let tried = async || {
+            let outcome = match taken(&self.begin().outcome) {
                 Some(first) => first.await.unwrap_or_else(|error| {
                     Err(Error::new(Kind::Internal, "the trial of its conditional writes ended early")
                         .because(error))
                 }),
                 None => honours_conditions(&self.name, &*self.inner).await,
+            };
+            match outcome {
+                Ok(()) => Ok(Ok(())),
+                Err(error) if error.kind() == Kind::Invalid => Ok(Err(error.chain())),
+                Err(error) => Err(error),
             }
         };
-        let passed = self.passed.get_or_try_init(outcome).await;
-        passed.map(|&()| ()).map_err(|error| error.during("the blob store"))
+        let outcome = self.outcome.get_or_try_init(tried).await;
+        let outcome = match outcome {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(what)) => Error::new(Kind::Invalid, what.clone()),
+            Err(error) => error,
+        };
+        self.clean().await;
+        Err(outcome.during("the blob store"))
     }
 
     /// Waits until nothing is left of the first trial: a function may be stopped as soon as it has answered.
     async fn clean(&self) {
-        if let Some(cleaning) = taken(&self.cleaning) {
+        if let Some(end) = self.first.get().and_then(|trial| taken(&trial.end)) {
             // What it could not remove it has said.
-            let _ = cleaning.await;
+            let _ = end.await;
         }
     }
 }
@@ -74,6 +103,7 @@ fn taken<T>(it: &Mutex<Option<T>>) -> Option<T> {
 #[async_trait]
 impl Blobs for OnTrial {
     async fn read(&self, key: &str, limit: u64) -> Result<Option<Object>> {
+        self.begin();
         self.inner.read(key, limit).await
     }
 
@@ -101,6 +131,7 @@ impl Blobs for OnTrial {
     }
 
     async fn sign_put(&self, key: &str, size: u64, lasts: Duration) -> Result<Option<Signed>> {
+        self.passed().await?;
         self.inner.sign_put(key, size, lasts).await
     }
 
@@ -123,14 +154,17 @@ mod tests {
     use crate::prefix::SingleKey;
 
     fn on_trial(store: &Arc<dyn Blobs>) -> OnTrial {
-        OnTrial::begin(Arc::clone(store), "mem://store".to_owned())
+        OnTrial::new(Arc::clone(store), "mem://store".to_owned())
     }
 
     #[tokio::test]
     async fn what_passes_is_written_to_and_tried_once() {
         let store: Arc<dyn Blobs> = Arc::new(MemoryBlobs::new(Arc::new(System)));
         let tried = on_trial(&store);
+        assert!(tried.list("", None).try_next().await.expect("listed").is_none());
+        assert!(tried.first.get().is_none(), "a look begins nothing");
         assert!(tried.read("k", 10).await.expect("read at once").is_none());
+        assert!(tried.first.get().is_some());
         for text in ["1", "2"] {
             tried.write("k", text.into(), When::Always).await.expect("written");
             let left: Vec<Entry> = store.list("", None).try_collect().await.expect("listed");
@@ -140,11 +174,11 @@ mod tests {
         assert!(tried.copy("k", "l").await.expect("copied"));
         tried.delete("k").await.expect("deleted");
         assert!(store.stat("k").await.expect("looked").is_none());
-        assert!(tried.passed.initialized() && tried.first.lock().expect("no panic").is_none());
+        assert_eq!(tried.outcome.get(), Some(&Ok(())));
     }
 
     #[tokio::test]
-    async fn what_does_not_pass_is_left_as_it_is_and_tried_again() {
+    async fn what_does_not_pass_is_left_as_it_is() {
         // It cannot be tried, and no condition is asked for here.
         let store: Arc<dyn Blobs> = Arc::new(MemoryBlobs::new(Arc::new(System)));
         store.write("k", "1".into(), When::Absent).await.expect("written");
@@ -156,8 +190,9 @@ mod tests {
             assert!(error.chain().starts_with("the blob store: "), "{}", error.chain());
             tried.copy("k", "l").await.expect_err("not tried");
             tried.delete("k").await.expect_err("not tried");
+            tried.sign_put("k", 1, Duration::from_secs(1)).await.expect_err("not tried");
         }
         assert_eq!(tried.read("k", 10).await.expect("read").expect("there").bytes, "1");
-        assert!(!tried.passed.initialized());
+        assert!(tried.outcome.get().is_some_and(std::result::Result::is_err), "it is not tried again");
     }
 }

@@ -89,7 +89,7 @@ impl Ports {
         let stores = environment(config);
         let mut blobs = open(store, &stores).await?;
         if is_tried(store, &stores) {
-            blobs = Arc::new(OnTrial::begin(blobs, probe::name(store)));
+            blobs = Arc::new(OnTrial::new(blobs, probe::name(store)));
         }
         Ok(Self { blobs, topic: autopgo_pubsub::open::topic(writer, &bus()).await?, subscription: None })
     }

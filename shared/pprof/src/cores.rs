@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn with_one_both_are_done_at_once() {
-        // The pool of a machine of one core has no thread to spare.
+        // That of all may be busy with other tests.
         let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         let lent = Arc::new(AtomicUsize::new(1));
         assert!(pool.install(|| with(Some(Arc::clone(&lent)), are_at_once)));

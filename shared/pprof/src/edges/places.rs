@@ -30,6 +30,8 @@ pub(super) struct Places<'a> {
     profile: &'a Profile,
     width: usize,
     places: Vec<Place>,
+    /// Those that were found to have no start line, as long as that is asked for.
+    startless: Vec<bool>,
     /// What locations are numbered by as callers.
     sites: Vec<u32>,
     /// The calls from line to line within a location, of each that has any.
@@ -52,6 +54,7 @@ impl<'a> Places<'a> {
             profile,
             width,
             places: profile.locations.iter().map(place).collect(),
+            startless: Vec::new(),
             sites: vec![UNKNOWN; count],
             edges: Vec::new(),
             keys: Vec::new(),
@@ -69,9 +72,16 @@ impl<'a> Places<'a> {
     }
 
     /// Whether a function of a location has a start line.
-    pub(super) fn has_start_line(&self, location: u32) -> bool {
-        let location = &self.profile.locations[location as usize];
-        self.profile.lines_of(location).iter().any(|it| line(self.profile, it).1 != 0)
+    pub(super) fn has_start_line(&mut self, at: u32) -> bool {
+        // Samples name a location again and again.
+        self.startless.resize(self.places.len(), false);
+        if self.startless[at as usize] {
+            return false;
+        }
+        let location = &self.profile.locations[at as usize];
+        let has = self.profile.lines_of(location).iter().any(|it| line(self.profile, it).1 != 0);
+        self.startless[at as usize] = !has;
+        has
     }
 
     /// Adds values to the edges that a place has of its own.
