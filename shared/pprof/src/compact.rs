@@ -10,7 +10,7 @@ use crate::edges::{Call, Calls, Take};
 use crate::error::Error;
 use crate::merge::{headers, merge};
 use crate::profile::{Function, Header, Kind, Line, Location, Profile, Span, index};
-use crate::strings::{Str, Strings};
+use crate::strings::{Selection, Str};
 
 /// The compact form of a profile. Deep stacks, addresses, files and labels are gone; header and comments
 /// stay. Prune first: rules need whole stacks.
@@ -19,7 +19,7 @@ use crate::strings::{Str, Strings};
 /// `Unusable` as for [`Edges::of`](crate::Edges::of).
 pub fn compact(profile: &Profile) -> Result<Profile, Error> {
     let calls = Calls::of(profile, Take::All)?;
-    Ok(laid_out(calls, &profile.header, &profile.strings))
+    Ok(laid_out(calls, &profile.header))
 }
 
 /// The compact form of what [`merge`](crate::merge()) makes of these: the same bytes. Of profiles that are compact themselves
@@ -36,25 +36,27 @@ pub fn compact(profile: &Profile) -> Result<Profile, Error> {
 /// # Errors
 /// As [`merge`](crate::merge()), then as [`compact`].
 pub fn compact_all(profiles: &[&Profile]) -> Result<Profile, Error> {
-    let header = headers::of_all(profiles)?;
+    let Profile { header, mut strings, .. } = headers::of_all(profiles)?;
     // A merge moves locations along with their mappings, and so may make one node of two.
     let stay = profiles.iter().all(|profile| profile.mappings.is_empty());
-    let mut strings = Strings::new();
     match stay.then(|| Calls::of_all(profiles, &mut strings)) {
-        Some(Ok(calls)) => Ok(laid_out(calls, &header.header, &header.strings)),
+        Some(Ok(calls)) => Ok(laid_out(calls, &header)),
         // In one profile something may be wrong that in the sum is not.
         _ => compact(&merge(profiles)?),
     }
 }
 
-/// A profile of these calls and this header, whose texts are in `texts`.
-fn laid_out(calls: Calls<'_>, from: &Header, texts: &Strings) -> Profile {
-    let mut strings = Strings::new();
-    let header = header(from, texts, &mut strings);
-    let mut compact = Profile::with_header(strings, header);
-
-    let places = functions(&calls, &mut compact);
+/// A profile of these calls and this header, whose texts are in their table.
+fn laid_out(calls: Calls<'_>, from: &Header) -> Profile {
+    let mut strings = Selection::of(calls.strings());
+    let header = header(from, &mut strings);
+    let (functions, places) = functions(&calls, &mut strings);
+    let mut compact = Profile { functions, ..Profile::with_header(strings.done(), header) };
     let (calls, values) = calls.into_parts();
+    compact.lines.reserve_exact(2 * calls.len());
+    compact.locations.reserve_exact(calls.len());
+    compact.samples.frames.reserve_exact(calls.len());
+    compact.samples.stacks.reserve_exact(calls.len());
     for call in calls {
         let [callee, caller] = [call.callee, call.caller].map(|name| places[name.at()]);
         let start = compact.lines.len();
@@ -79,30 +81,27 @@ fn callee_line(call: Call, caller_line: i64) -> i64 {
     i64::from(call.caller == call.callee && caller_line == 0)
 }
 
-/// Adds a function for each name in the calls, in their order. Where each name's function is.
-fn functions(calls: &Calls<'_>, compact: &mut Profile) -> Vec<u32> {
-    let strings = calls.strings();
-    let mut places = vec![0; strings.len()];
-    for (at, &name) in calls.names().iter().enumerate() {
+/// A function for each name in the calls, in their order; and where each name's function is.
+fn functions(calls: &Calls<'_>, strings: &mut Selection<'_>) -> (Vec<Function>, Vec<u32>) {
+    let mut places = vec![0; calls.strings().len()];
+    let function = |(at, &name): (usize, &Str)| {
         places[name.at()] = index(at);
-        let name = compact.strings.intern(strings.bytes(name));
         let [system_name, filename] = [Str::EMPTY; 2];
-        compact.functions.push(Function { id: at as u64 + 1, name, system_name, filename, start_line: 1 });
-    }
-    places
+        Function { id: at as u64 + 1, name: strings.take(name), system_name, filename, start_line: 1 }
+    };
+    (calls.names().iter().enumerate().map(function).collect(), places)
 }
 
-fn header(from: &Header, texts: &Strings, strings: &mut Strings) -> Header {
-    let mut take = |text: Str| strings.intern(texts.bytes(text));
-    let mut kind = |kind: Kind| Kind { kind: take(kind.kind), unit: take(kind.unit) };
+fn header(from: &Header, strings: &mut Selection<'_>) -> Header {
+    let mut kind = |kind: Kind| Kind { kind: strings.take(kind.kind), unit: strings.take(kind.unit) };
     Header {
         sample_types: from.sample_types.iter().map(|&it| kind(it)).collect(),
         period_type: kind(from.period_type),
-        default_sample_type: take(from.default_sample_type),
-        drop_frames: take(from.drop_frames),
-        keep_frames: take(from.keep_frames),
-        doc_url: take(from.doc_url),
-        comments: from.comments.iter().map(|&comment| take(comment)).collect(),
+        default_sample_type: strings.take(from.default_sample_type),
+        drop_frames: strings.take(from.drop_frames),
+        keep_frames: strings.take(from.keep_frames),
+        doc_url: strings.take(from.doc_url),
+        comments: from.comments.iter().map(|&comment| strings.take(comment)).collect(),
         ..*from
     }
 }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use self::calls::{Call, Calls, Take};
 use crate::error::Error;
 use crate::profile::Profile;
-use crate::strings::{Str, Strings};
+use crate::strings::{Selection, Str, Strings};
 
 /// The first line of what `go tool preprofile` writes (cmd/internal/pgo/serialize.go).
 const PREPROFILE: &str = "GO PREPROFILE V1\n";
@@ -56,16 +56,15 @@ impl Edges {
     /// it would make nonsense.
     pub fn of(profile: &Profile) -> Result<Self, Error> {
         let calls = Calls::of(profile, Take::Weight)?;
-        let mut names = Strings::new();
-        let mut name = |name: Str| names.intern(profile.strings.bytes(name));
+        let mut names = Selection::of(&profile.strings);
         let row = |(call, weight): (Call, i64)| Row {
-            caller: name(call.caller),
-            callee: name(call.callee),
+            caller: names.take(call.caller),
+            callee: names.take(call.callee),
             offset: call.offset,
             weight,
         };
         let edges = calls.weighted().map(row).collect();
-        Ok(Self { edges, total: calls.total(), names })
+        Ok(Self { edges, total: calls.total(), names: names.done() })
     }
 
     /// How many edges there are.

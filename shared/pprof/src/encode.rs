@@ -3,15 +3,34 @@
 //! sample by sample, mappings, functions, then the rest of the header.
 
 use std::hint::black_box;
+use std::ops::Range;
 
+use crate::cores::{both, is_one_free};
 use crate::profile::{Kind, LabelValue, Location, Mapping, Profile, Samples, index};
 use crate::strings::Str;
 use crate::wire::{Codes, Message, NUMBER, Output, measure, varint_len, write};
 
 pub(crate) fn encode(profile: &Profile) -> Vec<u8> {
     let whole = Whole::of(profile);
-    write(&whole, whole.estimate())
+    let Estimate { samples, tables } = whole.estimate();
+    let all = samples + tables;
+    if samples < LARGE || !is_one_free() {
+        return write(&whole, all);
+    }
+    // As many samples as take half of the bytes, or all.
+    let middle = (profile.samples.len() as f64 * (all as f64 / samples as f64 / 2.0).min(1.0)) as usize;
+    let first = samples.min(all / 2);
+    let (mut bytes, rest) = both(
+        true,
+        || write(&Beginning { whole: &whole, samples: middle }, first),
+        || write(&Rest { whole: &whole, from: middle }, all - first),
+    );
+    bytes.extend_from_slice(&rest);
+    bytes
 }
+
+/// From how many bytes of samples on they are written in two parts.
+const LARGE: usize = 512 << 10;
 
 pub(crate) fn encoded_len(profile: &Profile) -> u64 {
     measure(&Whole::of(profile)) as u64
@@ -89,7 +108,7 @@ impl<'a> Whole<'a> {
 
     /// About how many bytes it takes, rather too many: by column, which is far faster than measuring
     /// message by message.
-    fn estimate(&self) -> usize {
+    fn estimate(&self) -> Estimate {
         /// A tag, and a small number or length.
         const SHORT: usize = 2;
         let Self { profile, table, ids } = self;
@@ -101,11 +120,11 @@ impl<'a> Whole<'a> {
         let values = scaled(&samples.values, |value| varint_len(value.cast_unsigned()));
         let texts: usize = table.order.iter().map(|&string| strings.bytes(string).len()).sum();
         let addresses: usize = locations.iter().map(|location| varint_len(location.address)).sum();
-        frames
+        let samples = frames
             + values
             + samples.len() * (2 * SHORT + samples.width.min(SHORT) + SHORT)
-            + samples.labels.len() * (4 * SHORT + 8)
-            + mappings.len() * 5 * NUMBER
+            + samples.labels.len() * (4 * SHORT + 8);
+        let tables = mappings.len() * 5 * NUMBER
             + addresses
             + locations.len() * (4 * SHORT + 2)
             + lines.len() * (4 * SHORT + 2)
@@ -113,8 +132,15 @@ impl<'a> Whole<'a> {
             + texts
             + table.order.len() * SHORT
             + profile.header.comments.len() * 4
-            + 200
+            + 200;
+        Estimate { samples, tables }
     }
+}
+
+/// Bytes of the samples, and of all else.
+struct Estimate {
+    samples: usize,
+    tables: usize,
 }
 
 /// The size of all of a column, by that of every 16th entry, and a little more.
@@ -126,14 +152,34 @@ fn scaled<T>(column: &[T], size: impl Fn(&T) -> usize) -> usize {
 
 impl Message for Whole<'_> {
     fn write(&self, out: &mut impl Output) {
-        let Self { profile, table, ids } = self;
-        let header = &profile.header;
-        for &kind in &header.sample_types {
+        let samples = self.profile.samples.len();
+        Beginning { whole: self, samples }.write(out);
+        Rest { whole: self, from: samples }.write(out);
+    }
+}
+
+/// The first field, and so many samples.
+struct Beginning<'a> {
+    whole: &'a Whole<'a>,
+    samples: usize,
+}
+
+impl Message for Beginning<'_> {
+    fn write(&self, out: &mut impl Output) {
+        let Whole { profile, table, .. } = self.whole;
+        for &kind in &profile.header.sample_types {
             out.room(3 * NUMBER);
             out.message(1, &ValueType { kind, table });
         }
-        for sample in 0..profile.samples.len() {
-            if sample % BLOCK == 0 {
+        self.whole.write_samples(0..self.samples, out);
+    }
+}
+
+impl Whole<'_> {
+    fn write_samples(&self, samples: Range<usize>, out: &mut impl Output) {
+        let Self { profile, table, ids } = self;
+        for sample in samples.clone() {
+            if (sample - samples.start) % BLOCK == 0 {
                 fetch(&profile.samples, sample);
             }
             // A stack may have millions of frames: a tag and three bytes each where all ids are small.
@@ -142,6 +188,20 @@ impl Message for Whole<'_> {
             out.room(profile.samples.stack(sample).len() * frame + numbers * NUMBER);
             out.message(2, &Sample { sample, profile, table, ids: ids.as_ref() });
         }
+    }
+}
+
+/// The samples from one on, and all other fields.
+struct Rest<'a> {
+    whole: &'a Whole<'a>,
+    from: usize,
+}
+
+impl Message for Rest<'_> {
+    fn write(&self, out: &mut impl Output) {
+        let Whole { profile, table, .. } = self.whole;
+        let header = &profile.header;
+        self.whole.write_samples(self.from..profile.samples.len(), out);
         for mapping in &profile.mappings {
             out.room(11 * NUMBER);
             out.message(3, &MappingEntry { mapping, table });

@@ -32,6 +32,7 @@ impl Str {
 pub(crate) struct Strings {
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    /// Where the first so many are.
     known: HashTable<u32>,
     hasher: RandomState,
 }
@@ -58,6 +59,9 @@ impl Strings {
     }
 
     pub(crate) fn intern(&mut self, text: &[u8]) -> Str {
+        if self.known.len() < self.ends.len() {
+            self.know_all();
+        }
         let Self { bytes, ends, known, hasher } = self;
         let entry = known.entry(
             hasher.hash_one(text),
@@ -69,6 +73,26 @@ impl Strings {
             bytes.extend_from_slice(text);
             ends.push(bytes.len());
         }
+        Str(at)
+    }
+
+    /// Makes those known that were appended.
+    #[cold]
+    #[inline(never)]
+    fn know_all(&mut self) {
+        let Self { bytes, ends, known, hasher } = self;
+        let hash = |at: u32| hasher.hash_one(slice(bytes, ends, at));
+        known.reserve(ends.len() - known.len(), |&at| hash(at));
+        for at in index(known.len())..index(ends.len()) {
+            known.insert_unique(hash(at), at, |&at| hash(at));
+        }
+    }
+
+    /// Adds a text that is not there yet, without looking.
+    fn append(&mut self, text: &[u8]) -> Str {
+        let at = index(self.ends.len());
+        self.bytes.extend_from_slice(text);
+        self.ends.push(self.bytes.len());
         Str(at)
     }
 
@@ -105,6 +129,33 @@ impl Strings {
     }
 }
 
+/// Takes strings from one table into a new one: they differ there, so none is looked up.
+pub(crate) struct Selection<'a> {
+    from: &'a Strings,
+    into: Strings,
+    places: Vec<Str>,
+}
+
+impl<'a> Selection<'a> {
+    pub(crate) fn of(from: &'a Strings) -> Self {
+        // The empty string is the first of either.
+        Self { from, into: Strings::new(), places: vec![Str::EMPTY; from.len()] }
+    }
+
+    /// The string in the new table.
+    pub(crate) fn take(&mut self, string: Str) -> Str {
+        let place = &mut self.places[string.at()];
+        if *place == Str::EMPTY && string != Str::EMPTY {
+            *place = self.into.append(self.from.bytes(string));
+        }
+        *place
+    }
+
+    pub(crate) fn done(self) -> Strings {
+        self.into
+    }
+}
+
 /// `bytes` as text: each byte that is no UTF-8 is one U+FFFD.
 pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     match str::from_utf8(bytes) {
@@ -138,6 +189,21 @@ mod tests {
             (strings.len(), strings.bytes(a), strings.bytes(b)),
             (3, &b"main.main"[..], &b"\xff\xfe"[..])
         );
+    }
+
+    #[test]
+    fn a_selection_is_a_table_like_any_other() {
+        let mut all = Strings::new();
+        let [a, b, c] = [&b"a"[..], b"b", b"c"].map(|text| all.intern(text));
+        let mut some = Selection::of(&all);
+        let taken = [c, Str::EMPTY, a, c].map(|string| some.take(string));
+        let mut some = some.done();
+        assert_eq!(taken.map(|string| some.bytes(string).to_vec()), [&b"c"[..], b"", b"a", b"c"]);
+        assert_eq!((some.len(), taken[1]), (3, Str::EMPTY));
+        // What is interned later is looked up among all of them.
+        assert_eq!(some.intern(all.bytes(a)), taken[2]);
+        let b = some.intern(all.bytes(b));
+        assert_eq!((b.at(), some.intern(b"c"), some.len()), (3, taken[0], 4));
     }
 
     #[test]
