@@ -15,15 +15,15 @@ pub(crate) fn encode(profile: &Profile) -> Vec<u8> {
     let Estimate { samples, tables } = whole.estimate();
     let all = samples + tables;
     if samples < LARGE || !is_one_free() {
-        return write(&whole, all);
+        return write(&whole, all, 0);
     }
     // As many samples as take half of the bytes, or all.
     let middle = (profile.samples.len() as f64 * (all as f64 / samples as f64 / 2.0).min(1.0)) as usize;
     let first = samples.min(all / 2);
     let (mut bytes, rest) = both(
         true,
-        || write(&Beginning { whole: &whole, samples: middle }, first),
-        || write(&Rest { whole: &whole, from: middle }, all - first),
+        || write(&Beginning { whole: &whole, samples: middle }, first, all - first),
+        || write(&Rest { whole: &whole, from: middle }, all - first, 0),
     );
     bytes.extend_from_slice(&rest);
     bytes

@@ -208,8 +208,8 @@ pub(super) fn arrange(samples: &mut Samples, Sorted { order, equal }: &Sorted) {
         samples.label_spans.resize(samples.stacks.len(), Span::default());
         permute(&mut samples.label_spans, order, 1);
     }
-    permute(&mut samples.values, order, width);
-    permute(&mut samples.stacks, order, 1);
+    let Samples { values, stacks, .. } = &mut *samples;
+    both(stacks.len() >= LARGE, || permute(values, order, width), || permute(stacks, order, 1));
     if !equal {
         return;
     }

@@ -102,9 +102,11 @@ impl Codes {
 /// The most bytes that a tag and a number, or a tag and a length, take. All field numbers are below 16.
 pub(crate) const NUMBER: usize = 1 + 10;
 
-/// The bytes of `message`, which are about `size`: more make it grow.
-pub(crate) fn write(message: &impl Message, size: usize) -> Vec<u8> {
-    let mut out = Bytes { bytes: vec![0; size], at: 0 };
+/// The bytes of `message`, which are about `size`: more make it grow. With room for as many `more` to be added.
+pub(crate) fn write(message: &impl Message, size: usize, more: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(size + more);
+    bytes.resize(size, 0);
+    let mut out = Bytes { bytes, at: 0 };
     message.write(&mut out);
     out.bytes.truncate(out.at);
     out.bytes
@@ -237,7 +239,7 @@ mod tests {
 
     /// In a buffer that must grow: every test announces what it writes.
     fn write(message: &impl Message) -> Vec<u8> {
-        super::write(message, 0)
+        super::write(message, 0, 0)
     }
 
     struct Each<F: Fn(&mut dyn FnMut(u64))>(F);
