@@ -18,8 +18,8 @@ pub(crate) fn encode(profile: &Profile) -> Vec<u8> {
         return write(&whole, all, 0);
     }
     // As many samples as take half of the bytes, or all.
-    let middle = (profile.samples.len() as f64 * (all as f64 / samples as f64 / 2.0).min(1.0)) as usize;
     let first = samples.min(all / 2);
+    let middle = (profile.samples.len() as u64 * first as u64 / samples as u64) as usize;
     let (mut bytes, rest) = both(
         true,
         || write(&Beginning { whole: &whole, samples: middle }, first, all - first),
@@ -178,15 +178,15 @@ impl Message for Beginning<'_> {
 impl Whole<'_> {
     fn write_samples(&self, samples: Range<usize>, out: &mut impl Output) {
         let Self { profile, table, ids } = self;
-        for sample in samples.clone() {
-            if (sample - samples.start) % BLOCK == 0 {
-                fetch(&profile.samples, sample);
+        for start in samples.clone().step_by(BLOCK) {
+            fetch(&profile.samples, start);
+            for sample in start..samples.end.min(start + BLOCK) {
+                // A stack may have millions of frames: a tag and three bytes each where all ids are small.
+                let frame = if ids.is_some() { 4 } else { NUMBER };
+                let numbers = 3 + profile.samples.width + 5 * profile.samples.labels(sample).len();
+                out.room(profile.samples.stack(sample).len() * frame + numbers * NUMBER);
+                out.message(2, &Sample { sample, profile, table, ids: ids.as_ref() });
             }
-            // A stack may have millions of frames: a tag and three bytes each where all ids are small.
-            let frame = if ids.is_some() { 4 } else { NUMBER };
-            let numbers = 3 + profile.samples.width + 5 * profile.samples.labels(sample).len();
-            out.room(profile.samples.stack(sample).len() * frame + numbers * NUMBER);
-            out.message(2, &Sample { sample, profile, table, ids: ids.as_ref() });
         }
     }
 }
@@ -334,5 +334,23 @@ impl Message for LocationEntry<'_> {
             out.message(4, &Numbers([function, line.line.cast_unsigned(), line.column.cast_unsigned()]));
         }
         out.uint_or_nothing(5, u64::from(location.folded));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::cpu;
+
+    #[test]
+    fn both_parts_are_the_whole_wherever_it_is_parted() {
+        let profile = cpu(&["1: leaf;main", "2: leaf;z/caller;main", "4: main", "8: a/b;main"]);
+        let whole = Whole::of(&profile);
+        let bytes = write(&whole, 0, 0);
+        for middle in 0..=profile.samples.len() {
+            let first = write(&Beginning { whole: &whole, samples: middle }, 0, 0);
+            let rest = write(&Rest { whole: &whole, from: middle }, 0, 0);
+            assert_eq!([first, rest].concat(), bytes, "{middle}");
+        }
     }
 }

@@ -21,6 +21,13 @@ impl Index {
         self.0.reserve(entries, |entry| spread(entry.hash));
     }
 
+    /// The position of an entry with this hash, perhaps not the one that is meant: to look ahead.
+    #[inline(always)]
+    pub(crate) fn guess(&self, hash: u64) -> Option<u32> {
+        let hash = hash as u32;
+        self.0.find(spread(hash), |entry| entry.hash == hash).map(|entry| entry.at)
+    }
+
     /// The position of the entry with this hash that is the `same`, or `new`, which then is its position.
     #[inline(always)]
     pub(crate) fn find_or_add(&mut self, hash: u64, new: u32, same: impl Fn(u32) -> bool) -> u32 {

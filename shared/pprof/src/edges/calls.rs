@@ -12,6 +12,7 @@
 
 use std::cmp::Reverse;
 use std::hash::BuildHasher;
+use std::hint::black_box;
 use std::ops::{Range, RangeInclusive};
 
 use foldhash::fast::RandomState;
@@ -26,6 +27,12 @@ use crate::strings::{Str, Strings};
 
 /// How many samples are worth being counted in two parts; of more, for a while all is there twice.
 const PARTED: RangeInclusive<usize> = 1 << 12..=1 << 20;
+
+/// How many calls are looked up one after another.
+const BLOCK: usize = 64;
+/// From how many sums on these are far away, in memory: then all of a block are looked at first, for waiting for many takes
+/// about as long as for one.
+const FAR: usize = 1 << 15;
 
 /// What the compiler tells edges apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,35 +208,40 @@ fn count(
     let mut sums = Sums::new(columns.len(), weight - columns.start);
     let mut twins = Twins::of(profile, columns.len());
     let mut start_line = None;
-    for sample in samples {
-        let all = profile.samples.values(sample);
-        let values = &all[columns.clone()];
-        if values.iter().all(|&value| value == 0) {
-            continue;
-        }
-        let stack = profile.samples.stack(sample);
-        let top = &stack[..stack.len().min(2)];
-        if all[weight] != 0 && start_line != Some(true) {
-            start_line = Some(top.iter().any(|&at| places.has_start_line(at)));
-        }
-        match *top {
-            [leaf, caller] => {
-                let [to, from] = [leaf, caller].map(|at| places.at(at, &mut sums));
-                if from.address == to.address {
-                    twins.add(caller, leaf, values);
-                } else {
-                    let site = places.site(caller, &mut sums);
-                    sums.add(sums_key(site, to.name), values);
-                    places.add(from, values);
-                    places.add(to, values);
+    let mut links = Vec::with_capacity(BLOCK);
+    for start in samples.clone().step_by(BLOCK) {
+        for sample in start..samples.end.min(start + BLOCK) {
+            let all = profile.samples.values(sample);
+            let values = &all[columns.clone()];
+            if values.iter().all(|&value| value == 0) {
+                continue;
+            }
+            let stack = profile.samples.stack(sample);
+            let top = &stack[..stack.len().min(2)];
+            if all[weight] != 0 && start_line != Some(true) {
+                start_line = Some(top.iter().any(|&at| places.has_start_line(at)));
+            }
+            match *top {
+                [leaf, caller] => {
+                    let [to, from] = [leaf, caller].map(|at| places.at(at, &mut sums));
+                    if from.address == to.address {
+                        twins.add(caller, leaf, values);
+                    } else {
+                        let site = places.site(caller, &mut sums);
+                        links.push((sums_key(site, to.name), values));
+                        places.add(from, values);
+                        places.add(to, values);
+                    }
                 }
+                [leaf] => {
+                    let leaf = places.at(leaf, &mut sums);
+                    places.add(leaf, values);
+                }
+                _ => {}
             }
-            [leaf] => {
-                let leaf = places.at(leaf, &mut sums);
-                places.add(leaf, values);
-            }
-            _ => {}
         }
+        sums.add_block(&links);
+        links.clear();
     }
     places.finish(&mut sums);
     twins.finish(&mut sums);
@@ -317,6 +329,37 @@ impl Sums {
             let at = at as usize * self.width;
             add_each(&mut self.values[at..at + self.width], values);
         }
+    }
+
+    /// Adds values to each of these calls, however many.
+    pub(super) fn add_many<'v>(&mut self, calls: impl Iterator<Item = (u64, &'v [i64])>) {
+        let mut block = Vec::with_capacity(BLOCK);
+        for call in calls {
+            block.push(call);
+            if block.len() == BLOCK {
+                self.add_block(&block);
+                block.clear();
+            }
+        }
+        self.add_block(&block);
+    }
+
+    /// Adds values to each of a few calls.
+    fn add_block(&mut self, calls: &[(u64, &[i64])]) {
+        if self.keys.len() >= FAR {
+            let seen = calls.iter().fold(0, |seen, &(key, _)| seen ^ self.look(key));
+            black_box(seen);
+        }
+        for &(key, values) in calls {
+            self.add(key, values);
+        }
+    }
+
+    /// Looks where the sums of a call are.
+    #[inline(always)]
+    fn look(&self, key: u64) -> u64 {
+        let at = self.index.guess(self.hasher.hash_one(key));
+        at.map_or(0, |at| self.keys[at as usize] ^ self.values[at as usize * self.width].cast_unsigned())
     }
 
     /// Adds the sums of other calls, whose names are in `from`; here they are in `into`.

@@ -95,9 +95,10 @@ impl<'a> Places<'a> {
 
     /// Adds all of these up by call.
     pub(super) fn finish(self, sums: &mut Sums) {
-        for (edges, values) in self.edges.iter().zip(self.values.chunks_exact(self.width)) {
-            self.keys[edges.range()].iter().for_each(|&key| sums.add(key, values));
-        }
+        let of_each = self.edges.iter().zip(self.values.chunks_exact(self.width));
+        let calls = of_each
+            .flat_map(|(edges, values)| self.keys[edges.range()].iter().map(move |&key| (key, values)));
+        sums.add_many(calls);
     }
 
     /// The number of where the innermost function of a location calls from.
