@@ -46,7 +46,7 @@ pub fn compact_all(profiles: &[&Profile]) -> Result<Profile, Error> {
     }
 }
 
-/// A profile of these calls and this header, whose texts are in their table.
+/// A profile of these calls and this header, whose texts are in the calls' table.
 fn laid_out(calls: Calls<'_>, from: &Header) -> Profile {
     let mut strings = Selection::of(calls.strings());
     let header = header(from, &mut strings);
@@ -143,9 +143,26 @@ mod tests {
         let mut profile = cpu(&["1: leaf;main"]);
         profile.set_comments(["from here", "to there"]);
         profile.header.duration_nanos = 5;
+        let texts = ["a", "b", "c", "leaf"].map(|text| profile.strings.intern(text.as_bytes()));
+        let header = &mut profile.header;
+        [header.drop_frames, header.keep_frames, header.doc_url, header.default_sample_type] = texts;
         let small = compact(&profile).unwrap();
+        let header = &small.header;
+        let taken = [header.drop_frames, header.keep_frames, header.doc_url, header.default_sample_type];
+        assert_eq!(taken.map(|text| small.strings.text(text).into_owned()), ["a", "b", "c", "leaf"]);
+        assert!(small.sample_types().eq(profile.sample_types()));
         assert_eq!(small.comments().collect::<Vec<_>>(), ["from here", "to there"]);
         assert_eq!((small.duration_nanos(), small.period_type()), (5, profile.period_type()));
+    }
+
+    #[test]
+    fn what_is_a_comment_and_a_name_is_one_text() {
+        let [mut a, mut b] = [cpu(&["1: leaf;main"]), cpu(&["2: x;leaf"])].map(|it| compact(&it).unwrap());
+        a.set_comments(["x", "main"]);
+        b.set_comments(["leaf", "x"]);
+        let all = compact_all(&[&a, &b]).unwrap();
+        assert_eq!(all.encode(), compact(&merge(&[&a, &b]).unwrap()).unwrap().encode());
+        assert_eq!(all.comments().collect::<Vec<_>>(), ["x", "main", "leaf"]);
     }
 
     #[test]

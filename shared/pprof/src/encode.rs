@@ -3,7 +3,7 @@
 //! sample by sample, mappings, functions, then the rest of the header.
 
 use std::hint::black_box;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use crate::cores::{both, is_one_free};
 use crate::profile::{Kind, LabelValue, Location, Mapping, Profile, Samples, index};
@@ -12,25 +12,25 @@ use crate::wire::{Codes, Message, NUMBER, Output, measure, varint_len, write};
 
 pub(crate) fn encode(profile: &Profile) -> Vec<u8> {
     let whole = Whole::of(profile);
-    let Estimate { samples, tables } = whole.estimate();
-    let all = samples + tables;
-    if samples < LARGE || !is_one_free() {
-        return write(&whole, all, 0);
+    let estimate = whole.estimate();
+    let size = estimate.samples + estimate.tables;
+    if !PARTED.contains(&estimate.samples) || !is_one_free() {
+        return write(&whole, size);
     }
-    // As many samples as take half of the bytes, or all.
-    let first = samples.min(all / 2);
-    let middle = (profile.samples.len() as u64 * first as u64 / samples as u64) as usize;
+    let middle = estimate.middle(profile.samples.len());
+    // Samples differ, and so may the halves.
+    let behind = size - estimate.half() + size / 8;
     let (mut bytes, rest) = both(
         true,
-        || write(&Beginning { whole: &whole, samples: middle }, first, all - first),
-        || write(&Rest { whole: &whole, from: middle }, all - first, 0),
+        || write(&Beginning { whole: &whole, samples: middle }, size),
+        || write(&Rest { whole: &whole, from: middle }, behind),
     );
     bytes.extend_from_slice(&rest);
     bytes
 }
 
-/// From how many bytes of samples on they are written in two parts.
-const LARGE: usize = 512 << 10;
+/// How many bytes of samples are worth being written in two parts; of more, the second part is there twice for a while.
+const PARTED: RangeInclusive<usize> = 512 << 10..=32 << 20;
 
 pub(crate) fn encoded_len(profile: &Profile) -> u64 {
     measure(&Whole::of(profile)) as u64
@@ -137,10 +137,22 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// Bytes of the samples, and of all else.
+/// Bytes of the samples, of which there are some, and of all else.
 struct Estimate {
     samples: usize,
     tables: usize,
+}
+
+impl Estimate {
+    /// Half of the bytes, or all of the samples', if those are less.
+    fn half(&self) -> usize {
+        self.samples.min((self.samples + self.tables) / 2)
+    }
+
+    /// How many of so many samples take that.
+    fn middle(&self, samples: usize) -> usize {
+        (samples as u64 * self.half() as u64 / self.samples as u64) as usize
+    }
 }
 
 /// The size of all of a column, by that of every 16th entry, and a little more.
@@ -346,11 +358,21 @@ mod tests {
     fn both_parts_are_the_whole_wherever_it_is_parted() {
         let profile = cpu(&["1: leaf;main", "2: leaf;z/caller;main", "4: main", "8: a/b;main"]);
         let whole = Whole::of(&profile);
-        let bytes = write(&whole, 0, 0);
+        let bytes = write(&whole, 0);
         for middle in 0..=profile.samples.len() {
-            let first = write(&Beginning { whole: &whole, samples: middle }, 0, 0);
-            let rest = write(&Rest { whole: &whole, from: middle }, 0, 0);
+            let first = write(&Beginning { whole: &whole, samples: middle }, 0);
+            let rest = write(&Rest { whole: &whole, from: middle }, 0);
             assert_eq!([first, rest].concat(), bytes, "{middle}");
         }
+    }
+
+    #[test]
+    fn a_part_has_half_of_the_bytes_or_all_samples() {
+        let middle = |samples, tables, count| Estimate { samples, tables }.middle(count);
+        assert_eq!(middle(600, 0, 100), 50);
+        assert_eq!(middle(600, 300, 100), 75);
+        assert_eq!(middle(600, 600, 100), 100);
+        assert_eq!(middle(600, 900, 100), 100);
+        assert_eq!(middle(32 << 20, 64 << 30, 2_000_000), 2_000_000);
     }
 }

@@ -32,7 +32,7 @@ impl Str {
 pub(crate) struct Strings {
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    /// Where the first so many are.
+    /// Finds the first so many as it has entries; those appended since, from the next `intern` on.
     known: HashTable<u32>,
     hasher: RandomState,
 }
@@ -69,9 +69,8 @@ impl Strings {
             |&at| hasher.hash_one(slice(bytes, ends, at)),
         );
         let at = entry.or_insert_with(|| index(ends.len())).get().to_owned();
-        if at as usize == ends.len() {
-            bytes.extend_from_slice(text);
-            ends.push(bytes.len());
+        if at as usize == self.ends.len() {
+            self.append(text);
         }
         Str(at)
     }

@@ -28,7 +28,7 @@ use crate::strings::{Str, Strings};
 /// How many samples are worth being counted in two parts; of more, for a while all is there twice.
 const PARTED: RangeInclusive<usize> = 1 << 12..=1 << 20;
 
-/// How many calls are looked up one after another.
+/// How many samples, or calls, are looked at before any is added.
 const BLOCK: usize = 64;
 /// From how many sums on these are far away, in memory: then all of a block are looked at first, for waiting for many takes
 /// about as long as for one.

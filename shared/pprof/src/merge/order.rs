@@ -105,7 +105,7 @@ impl Order {
     }
 }
 
-/// From how many samples on two threads compare them.
+/// From how many samples on two threads compare and move them.
 const LARGE: usize = 8 << 10;
 /// How many are looked at before that.
 const FEW: usize = 64;
@@ -208,7 +208,7 @@ pub(super) fn arrange(samples: &mut Samples, Sorted { order, equal }: &Sorted) {
         samples.label_spans.resize(samples.stacks.len(), Span::default());
         permute(&mut samples.label_spans, order, 1);
     }
-    let Samples { values, stacks, .. } = &mut *samples;
+    let Samples { values, stacks, .. } = samples;
     both(stacks.len() >= LARGE, || permute(values, order, width), || permute(stacks, order, 1));
     if !equal {
         return;

@@ -1,4 +1,4 @@
-//! Messages onto the wire: into a buffer of their exact size, or into nothing, to know that size.
+//! Messages onto the wire: into a buffer of about their size, or into nothing, to know that size.
 
 /// A message that can be written, and thereby also measured.
 pub(crate) trait Message {
@@ -102,11 +102,9 @@ impl Codes {
 /// The most bytes that a tag and a number, or a tag and a length, take. All field numbers are below 16.
 pub(crate) const NUMBER: usize = 1 + 10;
 
-/// The bytes of `message`, which are about `size`: more make it grow. With room for as many `more` to be added.
-pub(crate) fn write(message: &impl Message, size: usize, more: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(size + more);
-    bytes.resize(size, 0);
-    let mut out = Bytes { bytes, at: 0 };
+/// The bytes of `message`, which are about `size`: more make it grow, and too much costs address space alone.
+pub(crate) fn write(message: &impl Message, size: usize) -> Vec<u8> {
+    let mut out = Bytes { bytes: vec![0; size], at: 0 };
     message.write(&mut out);
     out.bytes.truncate(out.at);
     out.bytes
@@ -239,7 +237,7 @@ mod tests {
 
     /// In a buffer that must grow: every test announces what it writes.
     fn write(message: &impl Message) -> Vec<u8> {
-        super::write(message, 0, 0)
+        super::write(message, 0)
     }
 
     struct Each<F: Fn(&mut dyn FnMut(u64))>(F);
