@@ -268,6 +268,21 @@ fn sources_say_only_what_they_may() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Every crate forbids it, by the workspace's lints or by its own; this one has calls that nobody has a safe form of.
+#[test]
+fn only_the_allocator_may_have_unsafe_code() {
+    let forbids = |manifest: &str| {
+        manifest.contains("[lints]\nworkspace = true\n")
+            || manifest.contains("[lints.rust]\nunsafe_code = \"forbid\"\n")
+    };
+    let without: Vec<String> = ours(&metadata())
+        .into_iter()
+        .filter(|package| !forbids(&fs::read_to_string(&package.manifest_path).expect("a manifest")))
+        .map(|package| package.name.to_string())
+        .collect();
+    assert_eq!(without, ["autopgo-alloc"], "these may have unsafe code");
+}
+
 #[test]
 fn the_environment_is_read_in_two_places() {
     let mut wrong = Vec::new();
