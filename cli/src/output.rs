@@ -36,6 +36,11 @@ impl Failure {
         ))
     }
 
+    /// Options that are wrong, unless it is the machine that cannot do what they ask for.
+    pub(crate) fn of_options(error: Error) -> Self {
+        if error.kind() == Kind::Internal { Self::Error(error) } else { Self::Usage(error) }
+    }
+
     /// The exit code.
     fn code(&self) -> u8 {
         match self {

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::iter::successors;
 use std::time::Duration;
 
+use autopgo_client::lenient_client;
 use autopgo_core::duration;
 use autopgo_core::error::{Error, Kind, Result};
 use bytes::{Bytes, BytesMut};
@@ -41,17 +42,12 @@ impl Fetcher {
     /// One that asks for profiles of `duration` and takes no body over `limit` bytes.
     ///
     /// # Errors
-    /// `Internal` when the machine's certificates cannot be used.
+    /// `Internal` when there can be no client.
     pub(crate) fn new(duration: Duration, limit: u64) -> Result<Self> {
-        let built = |builder: reqwest::ClientBuilder| {
-            builder.build().map_err(|error| {
-                Error::new(Kind::Internal, "setting up the HTTP client for targets").because(error)
-            })
-        };
         let patience = Duration::from_secs(whole_seconds(duration)).saturating_add(MARGIN);
         Ok(Self {
-            direct: built(builder().no_proxy())?,
-            proxied: built(builder())?,
+            direct: lenient_client(|| builder().no_proxy())?,
+            proxied: lenient_client(builder)?,
             duration,
             patience,
             limit,

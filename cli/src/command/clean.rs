@@ -22,7 +22,7 @@ struct Cleaned {
 }
 
 pub(crate) fn run(args: &Clean) -> Result<(), Failure> {
-    let client = args.api.client().map_err(Failure::Usage)?;
+    let client = args.api.client().map_err(Failure::of_options)?;
     let (cleaned, failure) = wait(async { clean(&client, args).await })?;
     if args.output.json {
         output::json(&cleaned)?;

@@ -13,7 +13,7 @@ struct Deleted<'a> {
 }
 
 pub(crate) fn run(args: &Delete) -> Result<(), Failure> {
-    let client = args.api.client().map_err(Failure::Usage)?;
+    let client = args.api.client().map_err(Failure::of_options)?;
     wait(client.delete(&args.app))?;
     if args.output.json {
         return output::json(&Deleted { deleted: [&args.app] });

@@ -36,7 +36,7 @@ struct Written<'a> {
 const HELD: u64 = 4 << 20;
 
 pub(crate) fn run(args: &api::Download) -> Result<(), Failure> {
-    let client = args.api.client().map_err(Failure::Usage)?;
+    let client = args.api.client().map_err(Failure::of_options)?;
     let written = if replace::is_stream(&args.output) {
         let held = found(args, held(args, &client))?;
         if let Some((_, bytes)) = &held {

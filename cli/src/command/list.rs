@@ -11,7 +11,7 @@ use crate::args::api::List;
 use crate::output::{self, Failure, human};
 
 pub(crate) fn run(args: &List) -> Result<(), Failure> {
-    let client = args.api.client().map_err(Failure::Usage)?;
+    let client = args.api.client().map_err(Failure::of_options)?;
     let listed = wait(client.list())?;
     if args.output.json {
         return output::json(&listed);

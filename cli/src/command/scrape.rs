@@ -16,7 +16,7 @@ pub(crate) fn run(args: Scrape) -> Result<(), Failure> {
     }
     let options = Options {
         // Nobody waits for it, and the server may come up later than we do.
-        client: args.api.client_with(Patience::default()).map_err(Failure::Usage)?,
+        client: args.api.client_with(Patience::default()).map_err(Failure::of_options)?,
         listen: Some(super::everywhere(args.port)),
         sample_size: args.sample_size,
         frequency: args.frequency.0,

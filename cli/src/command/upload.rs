@@ -19,7 +19,7 @@ const HELD: u64 = 4 << 20;
 const CHECKED: u64 = 64 << 20;
 
 pub(crate) fn run(args: &Upload) -> Result<(), Failure> {
-    let client = args.api.client().map_err(Failure::Usage)?;
+    let client = args.api.client().map_err(Failure::of_options)?;
     let name = file::name(&args.profile);
     let content = match file::input(&args.profile, HELD)? {
         Input::Held(bytes) => ready(bytes, &name)?,

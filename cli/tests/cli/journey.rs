@@ -2,6 +2,19 @@
 
 use crate::rig::{Desk, Rig, answer, eventually, fake, profile};
 
+/// As in a container that has the program and nothing else.
+#[test]
+fn without_certificates_a_server_without_tls_is_reached() {
+    let rig = Rig::start();
+    let desk = Desk::facing(&rig.url);
+    let none = desk.write("none.pem", b"");
+    let none = none.to_str().expect("UTF-8");
+    let desk = desk.with("SSL_CERT_FILE", none).with("SSL_CERT_DIR", none);
+    let ran = desk.run(&["list"]).ok();
+    assert!(ran.err().contains("no root certificates were found"), "{}", ran.err());
+    desk.run(&["list", "--api-url", "https://localhost:1"]).fails(1, "install ca-certificates");
+}
+
 #[test]
 fn a_profile_goes_up_is_merged_and_comes_down() {
     let rig = Rig::start();

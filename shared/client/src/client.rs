@@ -20,6 +20,7 @@ use crate::body::{Target, To};
 use crate::call::{Answer, Call, Progress};
 use crate::identity::{Headers, Identity};
 use crate::retry::{Patience, Retry};
+use crate::tls;
 
 /// The most that is read of a profile, in bytes. A base is far smaller; this keeps a wrong address from filling memory, or
 /// the disk.
@@ -107,15 +108,17 @@ impl Client {
     pub fn new(base_url: &str, options: Options) -> Result<Self> {
         let base = Base::parse(base_url)?;
         let identity = options.identity.settled(base.url(), &options.headers)?;
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("autopgo/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(options.timeout.min(CONNECTING))
-            // Followed by hand, so that credentials stay where they belong.
-            .redirect(Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .build()
-            .map_err(|error| Error::new(Kind::Internal, "setting up the HTTP client").because(error))?;
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("autopgo/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(options.timeout.min(CONNECTING))
+                // Followed by hand, so that credentials stay where they belong.
+                .redirect(Policy::none())
+                .referer(false)
+                .retry(reqwest::retry::never())
+        };
+        let secure = base.url().scheme() == "https";
+        let http = if secure { tls::client(builder) } else { tls::lenient_client(builder) }?;
         let Options { timeout, headers, patience, .. } = options;
         Ok(Self { http, base, timeout, identity, headers, patience, clock: Arc::new(System) })
     }

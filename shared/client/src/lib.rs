@@ -22,6 +22,7 @@ mod content;
 mod identity;
 mod retry;
 mod secrets;
+mod tls;
 mod upload;
 
 pub use body::Target;
@@ -34,3 +35,4 @@ pub use identity::Google;
 pub use identity::SigV4;
 pub use identity::{Headers, Identity};
 pub use retry::{LONGEST, Patience};
+pub use tls::lenient_client;
