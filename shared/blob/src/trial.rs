@@ -146,7 +146,7 @@ impl Blobs for OnTrial {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use autopgo_core::clock::System;
     use autopgo_core::memory::blobs::MemoryBlobs;
@@ -154,47 +154,7 @@ mod tests {
 
     use super::*;
     use crate::prefix::SingleKey;
-
-    /// A store that takes no write for so many times.
-    struct Down {
-        inner: MemoryBlobs,
-        times: AtomicU32,
-    }
-
-    #[async_trait]
-    impl Blobs for Down {
-        async fn read(&self, key: &str, limit: u64) -> Result<Option<Object>> {
-            self.inner.read(key, limit).await
-        }
-        async fn stat(&self, key: &str) -> Result<Option<Stat>> {
-            self.inner.stat(key).await
-        }
-        async fn write(&self, key: &str, bytes: Bytes, when: When) -> Result<Version> {
-            let less = |times: u32| times.checked_sub(1);
-            match self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) {
-                Ok(_) => Err(Error::new(Kind::Unavailable, "nothing answers")),
-                Err(_) => self.inner.write(key, bytes, when).await,
-            }
-        }
-        async fn copy(&self, from: &str, to: &str) -> Result<bool> {
-            self.inner.copy(from, to).await
-        }
-        async fn delete(&self, key: &str) -> Result<()> {
-            self.inner.delete(key).await
-        }
-        fn list(&self, prefix: &str, after: Option<&str>) -> BoxStream<'_, Result<Entry>> {
-            self.inner.list(prefix, after)
-        }
-        async fn sign_put(&self, key: &str, size: u64, lasts: Duration) -> Result<Option<Signed>> {
-            self.inner.sign_put(key, size, lasts).await
-        }
-        async fn sign_get(&self, key: &str, lasts: Duration) -> Result<Option<Signed>> {
-            self.inner.sign_get(key, lasts).await
-        }
-        async fn check(&self) -> Result<()> {
-            self.inner.check().await
-        }
-    }
+    use crate::probe::tests::Lax;
 
     fn on_trial(store: &Arc<dyn Blobs>) -> OnTrial {
         OnTrial::new(Arc::clone(store), "mem://store".to_owned())
@@ -241,8 +201,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_could_not_be_asked_is_asked_again() {
-        let inner = MemoryBlobs::new(Arc::new(System));
-        let store: Arc<dyn Blobs> = Arc::new(Down { inner, times: AtomicU32::new(1) });
+        let down = AtomicBool::new(true);
+        let store: Arc<dyn Blobs> = Arc::new(Lax::new(move |_, _, _| {
+            let down = down.swap(false, Ordering::Relaxed);
+            if down { Err(Error::new(Kind::Unavailable, "nothing answers")) } else { Ok(false) }
+        }));
         let tried = on_trial(&store);
         let error = tried.write("k", "1".into(), When::Always).await.expect_err("it is down");
         assert_eq!(error.kind(), Kind::Unavailable);

@@ -12,10 +12,15 @@ const HINT: &str =
 /// # Errors
 /// `Internal` when there can be no client for another reason.
 pub fn lenient_client(builder: impl Fn() -> ClientBuilder) -> Result<Client> {
-    client(&builder).or_else(|error| {
-        let client = builder().tls_certs_only([]).build().map_err(|_| error)?;
-        tracing::warn!("no root certificates were found, and nothing can be reached but http://; {HINT}");
-        Ok(client)
+    client(&builder).or_else(|error| match builder().tls_certs_only([]).build() {
+        Ok(client) => {
+            tracing::warn!(
+                error = error.chain(),
+                "no root certificates were found, and nothing can be reached but http://"
+            );
+            Ok(client)
+        }
+        Err(_) => Err(error),
     })
 }
 
