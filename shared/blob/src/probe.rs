@@ -201,7 +201,10 @@ pub(crate) mod tests {
         }
     }
 
-    async fn probed(lets: fn(&When, bool, bool) -> bool) -> Result<()> {
+    /// The same of a store that always answers.
+    type Rule = fn(&When, bool, bool) -> bool;
+
+    async fn probed(lets: Rule) -> Result<()> {
         let store = Lax::new(move |when, there, had| Ok(lets(when, there, had)));
         let outcome = honours_conditions("s3://bucket at http://host", &store).await;
         let left: Vec<Entry> = store.list("", None).try_collect().await.expect("listed");
@@ -212,7 +215,7 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn a_store_that_lets_a_write_through_is_refused() {
         probed(|_, _, _| false).await.expect("a good store");
-        let cases: [(fn(&When, bool, bool) -> bool, &str); 4] = [
+        let cases: [(Rule, &str); 4] = [
             (|when, _, _| *when == When::Absent, "(If-None-Match)"),
             (|when, there, _| there && matches!(when, When::Is(_)), "(If-Match)"),
             (|_, _, had| had, "(If-Match)"),
