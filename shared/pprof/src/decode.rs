@@ -8,6 +8,7 @@
 
 mod ids;
 mod outward;
+mod quick;
 mod samples;
 mod survey;
 mod tables;
@@ -28,21 +29,22 @@ pub(crate) fn decode(raw: &[u8], limits: &Limits, keep: Keep) -> Result<Profile,
     }
     limits::raw_bytes(raw.len(), limits)?;
     let survey = Survey::of(raw, limits)?;
-    let texts = Texts::read(&survey)?;
-    let parted = is_one_free() && samples::can_be_parted(survey.samples, limits);
-    let mut read = if parted {
-        in_parts(&survey, limits, &texts, keep)?
+    let parted = is_one_free() && samples::can_be_parted(survey.samples, limits, keep);
+    let (texts, mut read) = if parted {
+        in_parts(&survey, limits, keep)?
     } else {
-        up_to(&survey, survey.samples, limits, &texts, keep)?
+        let texts = Texts::read(&survey)?;
+        let (read, _) = up_to(&survey, survey.samples, limits, &texts, keep)?;
+        (texts, read)
     };
     samples::order_labels(&mut read.samples, &texts);
     let header = header(&survey, &texts)?;
-    let Read { mappings, functions, locations, lines, samples, .. } = read;
+    let Tables { mappings, functions, locations, lines, samples, .. } = read;
     Ok(Profile { strings: texts.strings, header, mappings, functions, locations, lines, samples })
 }
 
 /// What leans on the texts.
-struct Read {
+struct Tables {
     mappings: Vec<Mapping>,
     functions: Vec<Function>,
     locations: Vec<Location>,
@@ -52,25 +54,36 @@ struct Read {
 }
 
 /// The last samples are read by another thread if there is a core for it, while the tables and the first ones are.
-fn in_parts(survey: &Survey<'_>, limits: &Limits, texts: &Texts, keep: Keep) -> Result<Read, Error> {
-    let [first, second] = survey.parts();
+fn in_parts(survey: &Survey<'_>, limits: &Limits, keep: Keep) -> Result<(Texts, Tables), Error> {
+    let (before, [first, second]) = match keep {
+        Keep::All => (Texts::read(survey)?, survey.parts(&[survey.locations, survey.functions])),
+        // Texts of what is not kept have to be there, whatever they say.
+        Keep::Top => {
+            let beside = [survey.locations, survey.functions, survey.strings];
+            (Texts::count(survey)?, survey.parts(&beside))
+        }
+    };
     // As writers number locations; whether this one did is known when the table is read.
     let expected = Ids::counting("location", survey.locations.count);
     let mut behind = samples::with_room(second, survey.sample_types.len(), limits, keep);
     let (read, mut rest) = both(
         true,
-        || up_to(survey, first, limits, texts, keep),
-        || samples::read(survey, (second, first.count), (limits, keep), texts, &expected, &mut behind),
+        || {
+            let texts = if keep == Keep::Top { Some(Texts::read(survey)?) } else { None };
+            let (read, of_samples) = up_to(survey, first, limits, texts.as_ref().unwrap_or(&before), keep)?;
+            Ok::<_, Error>((texts, read, of_samples))
+        },
+        || samples::read(survey, (second, first.count), (limits, keep), &before, &expected, &mut behind),
     );
-    let mut read = read?;
+    let (texts, mut read, of_first) = read?;
     if read.location_ids.counted() != expected.counted() {
         behind.clear();
         let ids = &read.location_ids;
-        rest = samples::read(survey, (second, first.count), (limits, keep), texts, ids, &mut behind);
+        rest = samples::read(survey, (second, first.count), (limits, keep), &before, ids, &mut behind);
     }
-    rest?;
+    rest?.within(of_first, limits)?;
     read.samples.append(&behind);
-    Ok(read)
+    Ok((texts.unwrap_or(before), read))
 }
 
 /// The tables, and the samples of the first part of theirs.
@@ -80,7 +93,7 @@ fn up_to(
     limits: &Limits,
     texts: &Texts,
     keep: Keep,
-) -> Result<Read, Error> {
+) -> Result<(Tables, samples::Read), Error> {
     let (mappings, mapping_ids) = tables::mappings(survey, texts)?;
     let (functions, function_ids) = tables::functions(survey, texts)?;
     let (locations, lines, location_ids) = tables::locations(survey, limits, &mapping_ids, &function_ids)?;
@@ -89,8 +102,8 @@ fn up_to(
         return Err(Fault::NoSampleTypes.into());
     }
     let mut samples = samples::with_room(survey.samples, width, limits, keep);
-    samples::read(survey, (part, 0), (limits, keep), texts, &location_ids, &mut samples)?;
-    Ok(Read { mappings, functions, locations, lines, location_ids, samples })
+    let read = samples::read(survey, (part, 0), (limits, keep), texts, &location_ids, &mut samples)?;
+    Ok((Tables { mappings, functions, locations, lines, location_ids, samples }, read))
 }
 
 fn header(survey: &Survey<'_>, texts: &Texts) -> Result<Header, Error> {

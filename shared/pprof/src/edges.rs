@@ -3,7 +3,10 @@
 //! whether another profile makes another binary (Go 1.23 and later).
 
 mod calls;
+mod counted;
+mod key;
 mod places;
+mod sums;
 mod twins;
 
 use std::borrow::Cow;

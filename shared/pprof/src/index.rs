@@ -69,11 +69,6 @@ impl<T: Copy + Eq + Hash> Numbers<T> {
         at as usize
     }
 
-    /// Forgets how to find the things; they keep their numbers.
-    pub(crate) fn close(&mut self) {
-        self.index = Index::default();
-    }
-
     /// The things by their numbers.
     pub(crate) fn things(&self) -> &[T] {
         &self.things

@@ -1,6 +1,7 @@
 //! The samples: by far the most of a profile. Stacks, values and labels go straight into flat arenas.
 
 use super::ids::Ids;
+use super::quick::Quick;
 use super::survey::{Survey, Table};
 use super::tables::Texts;
 use crate::error::{Error, Fault};
@@ -11,9 +12,9 @@ use crate::wire::{Cursor, Field};
 
 /// The tags of a sample's fields. Numbers come one by one or packed.
 const FRAME: u64 = 1 << 3;
-const FRAMES: u64 = 1 << 3 | 2;
-const VALUE: u64 = 2 << 3;
-const VALUES: u64 = 2 << 3 | 2;
+pub(super) const FRAMES: u64 = 1 << 3 | 2;
+pub(super) const VALUE: u64 = 2 << 3;
+pub(super) const VALUES: u64 = 2 << 3 | 2;
 const LABEL: u64 = 3 << 3 | 2;
 
 const LABEL_FIELDS: [&str; 4] = ["label.key", "label.str", "label.num", "label.num_unit"];
@@ -27,18 +28,38 @@ pub(crate) enum Keep {
 }
 
 /// How many frames the compiler looks at.
-const TOP: usize = 2;
+pub(super) const TOP: usize = 2;
 /// How many a stack has at the most, as Go's runtime writes it.
 const USUAL: usize = 128;
 
-/// From how many bytes of samples on another thread reads a part of them, and up to how many: for a while that part is
-/// there twice.
+/// From how many bytes of samples on another thread reads a part of them; and up to how many if all is kept: for a while that
+/// part is there twice.
 const LARGE: usize = 128 << 10;
 const HUGE: usize = 32 << 20;
 
-/// Whether samples may be read in parts: together they pass no limit, for each frame and label takes a byte.
-pub(super) fn can_be_parted(table: Table, limits: &Limits) -> bool {
-    (LARGE..=HUGE.min(limits.frames).min(limits.labels)).contains(&table.bytes)
+/// Whether samples may be read in parts: together they may pass no limit that one alone does not, for each frame and label
+/// takes a byte. Of what is not kept there may be more, as none of it is there; [`Read::within`] is asked then.
+pub(super) fn can_be_parted(table: Table, limits: &Limits, keep: Keep) -> bool {
+    let most = match keep {
+        Keep::All => HUGE.min(limits.frames).min(limits.labels),
+        Keep::Top => usize::MAX,
+    };
+    (LARGE..=most).contains(&table.bytes)
+}
+
+/// How much of samples was read, kept or not.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Read {
+    frames: usize,
+    labels: usize,
+}
+
+impl Read {
+    /// Both together, if they pass no limit.
+    pub(super) fn within(self, other: Self, limits: &Limits) -> Result<(), Error> {
+        limits::at_most("stack frames", self.frames + other.frames, limits.frames)?;
+        limits::at_most("labels", self.labels + other.labels, limits.labels)
+    }
 }
 
 /// Reads the samples of a part of their table, of which the first has this number, behind others.
@@ -49,17 +70,25 @@ pub(super) fn read(
     texts: &Texts,
     locations: &Ids,
     samples: &mut Samples,
-) -> Result<(), Error> {
+) -> Result<Read, Error> {
+    let mut all = Read::default();
     // What those before have left of them, if it was not kept.
     let mut left = limits.clone();
+    let quick = if keep == Keep::Top { Quick::of(locations) } else { None };
     survey.each_entry(part, |entry| {
-        let reader = Reader { sample, limits: &left, keep, texts, locations };
-        let Dropped { frames, labels } = reader.read(entry, samples)?;
-        left.frames -= frames;
-        left.labels -= labels;
+        let before = [samples.frames.len(), samples.labels.len()];
+        let most = left.frames.saturating_sub(before[0]);
+        let read = match quick.as_ref().and_then(|quick| quick.read(entry, most, samples)) {
+            Some(frames) => Read { frames, labels: 0 },
+            None => Reader { sample, limits: &left, keep, texts, locations }.read(entry, samples)?,
+        };
+        left.frames -= read.frames - (samples.frames.len() - before[0]);
+        left.labels -= read.labels - (samples.labels.len() - before[1]);
+        all = Read { frames: all.frames + read.frames, labels: all.labels + read.labels };
         sample += 1;
         Ok(())
-    })
+    })?;
+    Ok(all)
 }
 
 /// Room for the samples of a table.
@@ -90,15 +119,9 @@ pub(super) struct Reader<'a> {
     pub(super) locations: &'a Ids,
 }
 
-/// How much of a sample was read and is not kept.
-pub(super) struct Dropped {
-    pub(super) frames: usize,
-    pub(super) labels: usize,
-}
-
 impl Reader<'_> {
     #[inline(never)]
-    pub(super) fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<Dropped, Error> {
+    pub(super) fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<Read, Error> {
         let Self { sample, limits, .. } = *self;
         let (frames, labels) = (samples.frames.len(), samples.labels.len());
         let (mut value_count, mut label_count) = (0, 0);
@@ -135,13 +158,13 @@ impl Reader<'_> {
         if value_count != samples.width {
             return Err(Fault::ValueCount { sample, found: value_count, wanted: samples.width }.into());
         }
-        let read = [samples.frames.len(), samples.labels.len()];
+        let read = Read { frames: samples.frames.len() - frames, labels: samples.labels.len() - labels };
         if self.keep == Keep::Top {
             samples.frames.truncate(frames + TOP);
             samples.labels.truncate(labels);
         }
         samples.close(frames, labels);
-        Ok(Dropped { frames: read[0] - samples.frames.len(), labels: read[1] - samples.labels.len() })
+        Ok(read)
     }
 
     #[inline(always)]
@@ -204,7 +227,7 @@ impl Reader<'_> {
 }
 
 #[inline(always)]
-fn next(packed: &mut Cursor<'_>) -> Result<u64, Error> {
+pub(super) fn next(packed: &mut Cursor<'_>) -> Result<u64, Error> {
     match packed.short_varint() {
         Some(number) => Ok(u64::from(number)),
         None => packed.varint(),

@@ -101,10 +101,10 @@ impl<'a> Survey<'a> {
     }
 
     /// The table of samples in two parts, of which the second takes about as long to read as the first and the tables that
-    /// samples name.
-    pub(super) fn parts(&self) -> [Table; 2] {
+    /// are read beside it.
+    pub(super) fn parts(&self, beside: &[Table]) -> [Table; 2] {
         let whole = self.samples;
-        let half = (whole.effort() + self.locations.effort() + self.functions.effort()) / 2;
+        let half = (whole.effort() + beside.iter().map(Table::effort).sum::<usize>()) / 2;
         let middle = self.parts.partition_point(|part| part.effort() < whole.effort().saturating_sub(half));
         let first = self.parts.get(middle).copied().unwrap_or(whole);
         let rest = Table {

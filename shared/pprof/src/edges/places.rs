@@ -1,6 +1,7 @@
 //! Locations as the compiler sees them: each is looked at once, however many samples name it.
 
-use super::calls::{Sums, add_each, sums_key};
+use super::key::{Key, Site};
+use super::sums::{Sums, add_each};
 use crate::profile::{Location, Profile, Span};
 use crate::strings::Str;
 
@@ -9,6 +10,7 @@ const FEW: usize = 8;
 
 const UNKNOWN: u32 = u32::MAX;
 
+/// There is none that is counted.
 const NONE: u32 = u32::MAX - 1;
 
 /// A node at the address of one location.
@@ -32,11 +34,11 @@ pub(super) struct Places<'a> {
     places: Vec<Place>,
     /// Those that were found to have no start line, as long as that is asked for.
     startless: Vec<bool>,
-    /// What locations are numbered by as callers.
-    sites: Vec<u32>,
+    /// What locations are as callers.
+    sites: Vec<Site>,
     /// The calls from line to line within a location, of each that has any.
     edges: Vec<Span>,
-    keys: Vec<u64>,
+    keys: Vec<Key>,
     values: Vec<i64>,
     scratch: (Vec<Line>, Vec<(Line, Line)>),
 }
@@ -55,7 +57,7 @@ impl<'a> Places<'a> {
             width,
             places: profile.locations.iter().map(place).collect(),
             startless: Vec::new(),
-            sites: vec![UNKNOWN; count],
+            sites: vec![Site::UNKNOWN; count],
             edges: Vec::new(),
             keys: Vec::new(),
             values: Vec::new(),
@@ -101,15 +103,16 @@ impl<'a> Places<'a> {
         sums.add_many(calls);
     }
 
-    /// The number of where the innermost function of a location calls from.
+    /// Where the innermost function of a location calls from, if its calls are counted.
     #[inline(always)]
-    pub(super) fn site(&mut self, at: u32, sums: &mut Sums) -> u32 {
+    pub(super) fn site(&mut self, at: u32, sums: &mut Sums) -> Option<Site> {
         let known = &mut self.sites[at as usize];
-        if *known == UNKNOWN {
+        if *known == Site::UNKNOWN {
             let innermost = self.profile.lines_of(&self.profile.locations[at as usize]).first();
-            *known = site(innermost.map_or(NAMELESS, |it| line(self.profile, it)), sums);
+            let found = site(innermost.map_or(NAMELESS, |it| line(self.profile, it)), sums);
+            *known = found.unwrap_or(Site::NONE);
         }
-        *known
+        Some(*known).filter(|&site| site != Site::NONE)
     }
 
     #[inline(never)]
@@ -128,8 +131,9 @@ impl<'a> Places<'a> {
         lines.extend(lines_of(self.profile, location));
         own_edges(lines, own);
         for &(caller, callee) in &*own {
-            let site = site(caller, sums);
-            self.keys.push(sums_key(site, callee.0));
+            if let Some(site) = site(caller, sums) {
+                self.keys.push(Key::new(site, callee.0));
+            }
         }
         let edges = Span::since(start, self.keys.len());
         (edges.len() > 0).then(|| {
@@ -153,8 +157,8 @@ pub(super) fn lines_of(profile: &Profile, location: &Location) -> impl Iterator<
     profile.lines_of(location).iter().rev().map(|it| line(profile, it))
 }
 
-/// Where a line calls from.
-pub(super) fn site((name, start_line, line): Line, sums: &mut Sums) -> u32 {
+/// Where a line calls from, if its calls are counted.
+pub(super) fn site((name, start_line, line): Line, sums: &mut Sums) -> Option<Site> {
     sums.site(name, line.wrapping_sub(start_line))
 }
 

@@ -2,7 +2,8 @@
 //! profiles without addresses. An edge that both have, or that one has and that also leads from one to the
 //! other, counts once a sample. So these pairs are added up first, and their edges found once a pair.
 
-use super::calls::{Sums, add_each, sums_key};
+use super::sums::{Sums, add_each};
+use super::key::Key;
 use super::places::{Line, NAMELESS, lines_of, own_edges, site};
 use crate::index::Numbers;
 use crate::profile::Profile;
@@ -56,15 +57,17 @@ impl<'a> Twins<'a> {
             .iter()
             .map(|&at| Twin::of(self.profile, at, &mut nodes, &mut edges))
             .collect();
-        let mut places: Vec<Option<u32>> = Vec::new();
+        // Of each edge the place of its sums, if it was asked for and its caller's calls are counted.
+        let mut places: Vec<Option<Option<u32>>> = Vec::new();
         let mut add = |edge: u32, (from, to): (u32, u32), values: &[i64]| {
             places.resize(places.len().max(edge as usize + 1), None);
-            let place = *places[edge as usize].get_or_insert_with(|| {
+            let place = places[edge as usize].get_or_insert_with(|| {
                 let [from, to]: [Line; 2] = [from, to].map(|at| nodes.things()[at as usize]);
-                let site = site(from, sums);
-                sums.place(sums_key(site, to.0))
+                site(from, sums).map(|site| sums.place(Key::new(site, to.0)))
             });
-            sums.add_at(place, values);
+            if let Some(place) = *place {
+                sums.add_at(place, values);
+            }
         };
         for (twin, values) in twins.iter().zip(self.by_location.chunks_exact(self.width)) {
             twin.edges.iter().for_each(|&edge| add(edge, edges.things()[edge as usize], values));

@@ -1,0 +1,157 @@
+//! Counts call edges as the compiler does, with all values of the samples at once.
+//!
+//! The rules are those of internal/profile/graph.go (`NewGraph`) and cmd/internal/pgo/pprof.go. A node is
+//! a function's name, start line and line at an address. Of a stack only the leaf's location and its
+//! caller's count, with their inlined lines; from each node to the next goes an edge, once a sample, and
+//! none from a node to itself. Edges are then added up by caller, callee and the line's offset.
+//!
+//! Go makes nodes of everything. Here each location is looked at once ([`places`](super::places)): its
+//! own edges get the sum of its samples, and a pair of locations adds one edge from the one to the other.
+//! Nodes matter only where both are at one address, since they can then be equal: for these,
+//! [`twins`](super::twins).
+
+use std::ops::{Range, RangeInclusive};
+
+use super::calls::Take;
+use super::key::Key;
+use super::places::Places;
+use super::sums::{BLOCK, Callers, Sums};
+use super::twins::Twins;
+use crate::cores::{both, is_one_free};
+use crate::error::{Error, Fault};
+use crate::profile::Profile;
+
+/// How many samples are worth being counted in two halves. Both look at the locations, and then all sums of the second are
+/// added to the first: of locations' lines there should be few.
+const HALVED: RangeInclusive<usize> = 1 << 12..=1 << 20;
+/// How many samples and lines are worth being counted by two who look at all of them, each for half of the callers.
+const SHARED: usize = 1 << 17;
+
+/// The sums of one profile, and whether a sample with weight had a start line, if any had weight.
+pub(super) struct Counted {
+    pub(super) sums: Sums,
+    pub(super) start_line: Option<bool>,
+}
+
+impl Counted {
+    pub(super) fn of(profile: &Profile, take: Take) -> Result<Self, Error> {
+        if profile.samples.len() == 0 {
+            return Ok(Self { sums: Sums::new(1, 0), start_line: None });
+        }
+        let weight = weight_index(profile)?;
+        check_weights(profile, weight)?;
+        let columns = match take {
+            Take::Weight => weight..weight + 1,
+            Take::All => 0..profile.samples.width,
+        };
+        let count = |callers, samples, places| count(profile, callers, samples, places, weight, &columns);
+        let (samples, lines) = (profile.samples.len(), profile.lines.len());
+        let places = Places::of(profile, columns.len());
+        if is_one_free() && HALVED.contains(&samples) && lines <= 2 * samples {
+            let (middle, again) = (samples / 2, places.clone());
+            let first = || count(Callers::All, 0..middle, places);
+            let (mut all, second) = both(true, first, || count(Callers::All, middle..samples, again));
+            all.sums.add_named(&second.sums, |name| name);
+            all.start_line = all.start_line.max(second.start_line);
+            return Ok(all);
+        }
+        if is_one_free() && samples + lines >= SHARED {
+            let again = places.clone();
+            let even = || count(Callers::Even, 0..samples, places);
+            let (mut all, odd) = both(true, even, || count(Callers::Odd, 0..samples, again));
+            all.sums.append(odd.sums);
+            return Ok(all);
+        }
+        Ok(count(Callers::All, 0..samples, places))
+    }
+
+    pub(super) fn usable(self) -> Result<Sums, Error> {
+        if self.start_line == Some(false) { Err(Fault::NoStartLine.into()) } else { Ok(self.sums) }
+    }
+}
+
+fn count(
+    profile: &Profile,
+    callers: Callers,
+    samples: Range<usize>,
+    mut places: Places<'_>,
+    weight: usize,
+    columns: &Range<usize>,
+) -> Counted {
+    let mut sums = Sums::of_callers(callers, columns.len(), weight - columns.start);
+    let mut twins = Twins::of(profile, columns.len());
+    let mut start_line = None;
+    let mut links = Vec::with_capacity(BLOCK);
+    for start in samples.clone().step_by(BLOCK) {
+        for sample in start..samples.end.min(start + BLOCK) {
+            let all = profile.samples.values(sample);
+            let values = &all[columns.clone()];
+            if values.iter().all(|&value| value == 0) {
+                continue;
+            }
+            let stack = profile.samples.stack(sample);
+            let top = &stack[..stack.len().min(2)];
+            if all[weight] != 0 && start_line != Some(true) {
+                start_line = Some(top.iter().any(|&at| places.has_start_line(at)));
+            }
+            match *top {
+                [leaf, caller] => {
+                    let [to, from] = [leaf, caller].map(|at| places.at(at, &mut sums));
+                    if from.address == to.address {
+                        twins.add(caller, leaf, values);
+                    } else {
+                        if let Some(site) = places.site(caller, &mut sums) {
+                            links.push((Key::new(site, to.name), values));
+                        }
+                        places.add(from, values);
+                        places.add(to, values);
+                    }
+                }
+                [leaf] => {
+                    let leaf = places.at(leaf, &mut sums);
+                    places.add(leaf, values);
+                }
+                _ => {}
+            }
+        }
+        sums.add_block(&links);
+        links.clear();
+    }
+    places.finish(&mut sums);
+    twins.finish(&mut sums);
+    Counted { sums, start_line }
+}
+
+/// The first sample type that the compiler takes as a weight.
+fn weight_index(profile: &Profile) -> Result<usize, Error> {
+    let usable = |kind: &crate::ValueType<'_>| {
+        matches!((kind.kind, kind.unit), ("samples", "count") | ("cpu", "nanoseconds"))
+    };
+    let wanted = "samples/count or cpu/nanoseconds";
+    profile
+        .sample_types()
+        .position(|kind| usable(&kind))
+        .ok_or_else(|| crate::check::wrong_types(profile, wanted))
+}
+
+/// No weight may be negative, and all together must fit: then so do the sums of a location's samples and of
+/// a pair's. An edge's may not, as a stack can make one call many times over: for that there is
+/// [`Sums::total`].
+fn check_weights(profile: &Profile, weight: usize) -> Result<(), Error> {
+    let mut sum = 0_i64;
+    for sample in 0..profile.samples.len() {
+        let value = profile.samples.values(sample)[weight];
+        if value < 0 {
+            return Err(crate::check::negative(profile, sample, weight));
+        }
+        sum = sum.checked_add(value).ok_or_else(|| overflow(profile))?;
+    }
+    Ok(())
+}
+
+/// Of a profile that has a weight.
+pub(super) fn overflow(profile: &Profile) -> Error {
+    let weight = weight_index(profile).unwrap_or_default();
+    let sample_type = profile.value_type(profile.header.sample_types[weight]).to_string();
+    Fault::Overflow { sample_type }.into()
+}

@@ -1,0 +1,210 @@
+//! Sums of values by call.
+
+use std::hash::BuildHasher;
+use std::hint::black_box;
+
+use foldhash::fast::RandomState;
+
+use super::calls::Call;
+use super::key::{Key, Offsets, Site};
+use crate::index::Index;
+use crate::profile::index;
+use crate::strings::{Str, Strings};
+
+/// How many calls are looked at before any is added.
+pub(super) const BLOCK: usize = 64;
+/// From how many sums on these are far away, in memory: then all of a block are looked at first, for waiting for many takes
+/// about as long as for one.
+const FAR: usize = 1 << 15;
+
+/// Whose calls are counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Callers {
+    All,
+    /// Those with an even, or odd, number: so two threads count all, and have no call both.
+    Even,
+    Odd,
+}
+
+impl Callers {
+    fn have(self, caller: Str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Even => caller.at().is_multiple_of(2),
+            Self::Odd => !caller.at().is_multiple_of(2),
+        }
+    }
+}
+
+/// Sums of values by call.
+pub(super) struct Sums {
+    pub(super) width: usize,
+    /// Which of the values is the weight.
+    pub(super) weight: usize,
+    callers: Callers,
+    /// All weights that were ever added, exactly.
+    total: i128,
+    offsets: Offsets,
+    index: Index,
+    hasher: RandomState,
+    pub(super) keys: Vec<Key>,
+    pub(super) values: Vec<i64>,
+}
+
+impl Sums {
+    pub(super) fn new(width: usize, weight: usize) -> Self {
+        Self::of_callers(Callers::All, width, weight)
+    }
+
+    pub(super) fn of_callers(callers: Callers, width: usize, weight: usize) -> Self {
+        Self {
+            width,
+            weight,
+            callers,
+            total: 0,
+            offsets: Offsets::new(),
+            index: Index::default(),
+            hasher: RandomState::default(),
+            keys: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Where in a function calls are made from; `None` if that caller's are not counted.
+    #[inline(always)]
+    pub(super) fn site(&mut self, caller: Str, offset: i64) -> Option<Site> {
+        self.callers.have(caller).then(|| self.offsets.site(caller, offset))
+    }
+
+    #[inline(always)]
+    pub(super) fn add(&mut self, key: Key, values: &[i64]) {
+        self.total += i128::from(values[self.weight]);
+        let new = index(self.keys.len());
+        let Self { index, keys, hasher, .. } = self;
+        let at = index.find_or_add(hasher.hash_one(key), new, |at| keys[at as usize] == key);
+        if at == new {
+            keys.push(key);
+            self.values.extend(values);
+        } else {
+            let at = at as usize * self.width;
+            add_each(&mut self.values[at..at + self.width], values);
+        }
+    }
+
+    /// Adds values to each of these calls, however many.
+    pub(super) fn add_many<'v>(&mut self, calls: impl Iterator<Item = (Key, &'v [i64])>) {
+        let mut block = Vec::with_capacity(BLOCK);
+        for call in calls {
+            block.push(call);
+            if block.len() == BLOCK {
+                self.add_block(&block);
+                block.clear();
+            }
+        }
+        self.add_block(&block);
+    }
+
+    /// Adds values to each of a few calls.
+    pub(super) fn add_block(&mut self, calls: &[(Key, &[i64])]) {
+        if self.keys.len() >= FAR {
+            let seen = calls.iter().fold(0, |seen, &(key, _)| seen ^ self.look(key));
+            black_box(seen);
+        }
+        for &(key, values) in calls {
+            self.add(key, values);
+        }
+    }
+
+    /// Looks where the sums of a call are.
+    #[inline(always)]
+    fn look(&self, key: Key) -> u64 {
+        let at = self.index.guess(self.hasher.hash_one(key));
+        at.map_or(0, |at| u64::from(self.keys[at as usize] == key) ^ self.values[at as usize * self.width].cast_unsigned())
+    }
+
+    /// Adds the sums of other calls, whose names are in `from`; here they are in `into`.
+    pub(super) fn add_all(&mut self, other: &Self, from: &Strings, into: &mut Strings) {
+        const UNKNOWN: u32 = u32::MAX;
+        let mut known = vec![UNKNOWN; from.len()];
+        self.add_named(other, |name| {
+            let place = &mut known[name.at()];
+            if *place == UNKNOWN {
+                *place = index(into.intern(from.bytes(name)).at());
+            }
+            Str::new(*place)
+        });
+    }
+
+    /// Adds the sums of other calls, which have their `name`s here.
+    pub(super) fn add_named(&mut self, other: &Self, mut name: impl FnMut(Str) -> Str) {
+        for (&key, values) in other.keys.iter().zip(other.values.chunks_exact(other.width)) {
+            let Call { caller, callee, offset } = other.call(key);
+            let Some(site) = self.site(name(caller), offset) else { continue };
+            let place = self.place(Key::new(site, name(callee)));
+            let at = place as usize * self.width;
+            add_each(&mut self.values[at..at + self.width], values);
+        }
+        self.total += other.total;
+    }
+
+    /// Takes over the sums of other callers' calls. Then no more can be added.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.close();
+        other.close();
+        if other.offsets.are_plain() {
+            self.keys.append(&mut other.keys);
+        } else {
+            let Self { offsets, keys, .. } = self;
+            keys.extend(other.keys.iter().map(|&key| {
+                let Call { caller, callee, offset } = other.offsets.call(key);
+                Key::new(offsets.site(caller, offset), callee)
+            }));
+        }
+        self.values.reserve_exact(other.values.len());
+        self.values.append(&mut other.values);
+        self.total += other.total;
+    }
+
+    /// All weights together. No edge's sum is negative: where all of them fit, none has wrapped.
+    pub(super) fn total(&self) -> Option<i64> {
+        i64::try_from(self.total).ok()
+    }
+
+    /// No more calls come: what finds them goes, so that sorting them takes its place in memory.
+    pub(super) fn close(&mut self) {
+        self.index = Index::default();
+    }
+
+    /// Where the sums of a call are, which is a new one if it is not known yet.
+    pub(super) fn place(&mut self, key: Key) -> u32 {
+        let new = index(self.keys.len());
+        let Self { index, keys, hasher, .. } = self;
+        let at = index.find_or_add(hasher.hash_one(key), new, |at| keys[at as usize] == key);
+        if at == new {
+            keys.push(key);
+            self.values.resize(self.keys.len() * self.width, 0);
+        }
+        at
+    }
+
+    /// Adds to the sums at a place.
+    pub(super) fn add_at(&mut self, place: u32, values: &[i64]) {
+        self.total += i128::from(values[self.weight]);
+        let at = place as usize * self.width;
+        add_each(&mut self.values[at..at + self.width], values);
+    }
+
+    pub(super) fn at(&self, at: usize) -> &[i64] {
+        &self.values[at * self.width..(at + 1) * self.width]
+    }
+
+    pub(super) fn call(&self, key: Key) -> Call {
+        self.offsets.call(key)
+    }
+}
+
+/// Values add up as wrapping numbers, as Go's do.
+#[inline(always)]
+pub(super) fn add_each(sums: &mut [i64], values: &[i64]) {
+    sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum = sum.wrapping_add(value));
+}
