@@ -185,6 +185,25 @@ impl<'a> Cursor<'a> {
         Some(number)
     }
 
+    /// Passes over messages of this tag of one byte that follow one another, up to so many and as long as each has less than
+    /// 16 KiB. How many there were, and the bytes in them.
+    pub(crate) fn pass_short(&mut self, tag: u8, most: usize) -> (usize, usize) {
+        let (mut count, mut bytes) = (0, 0);
+        while count < most
+            && let Some(&[next, low, high]) = self.raw.get(self.at..).and_then(|rest| rest.first_chunk())
+        {
+            // Without a branch between lengths of one byte and two: they mix.
+            let two = usize::from(low >> 7);
+            let length = usize::from(low & 0x7f) | (usize::from(high) << 7) * two;
+            let end = self.at + 2 + two + length;
+            if next != tag || usize::from(high >> 7) & two != 0 || end > self.end {
+                break;
+            }
+            (count, bytes, self.at) = (count + 1, bytes + length, end);
+        }
+        (count, bytes)
+    }
+
     #[inline(always)]
     fn take(&mut self, needs: u64, at: usize) -> Result<Self, Error> {
         let left = self.end - self.at;

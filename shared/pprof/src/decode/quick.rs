@@ -2,7 +2,8 @@
 //! nothing else.
 
 use super::ids::Ids;
-use super::samples::{FRAMES, TOP, VALUE, VALUES, next};
+use super::samples::{FRAMES, TOP, VALUE, VALUES};
+use crate::limits::Limits;
 use crate::profile::Samples;
 use crate::wire::{Cursor, UpTo};
 
@@ -17,56 +18,54 @@ pub(super) struct Quick {
 }
 
 impl Quick {
-    /// `None` if the ids of locations take more than a glance.
-    pub(super) fn of(locations: &Ids) -> Option<Self> {
-        let locations = locations.counted()?;
+    /// For samples of so many bytes together. `None` if their frames may pass the limit, as they are not counted, or if the ids
+    /// of locations take more than a glance.
+    pub(super) fn of(locations: &Ids, bytes: usize, limits: &Limits) -> Option<Self> {
+        let locations = locations.counted().filter(|_| bytes <= limits.frames)?;
         Some(Self { locations, up_to: UpTo::new(locations)? })
     }
 
-    /// Reads a sample behind others: of its stack the leaf and its caller. How many frames it has, if that is no more than
-    /// `most`. `None` if it is not as expected, right or wrong: then nothing is added.
+    /// Reads a sample behind others: of its stack the leaf and its caller. Whether it is as expected: if not, right or wrong,
+    /// nothing is added.
     #[inline(always)]
-    pub(super) fn read(&self, cursor: Cursor<'_>, most: usize, samples: &mut Samples) -> Option<usize> {
+    pub(super) fn read(&self, cursor: Cursor<'_>, samples: &mut Samples) -> bool {
         let (frames, values) = (samples.frames.len(), samples.values.len());
-        let read = self.parts(cursor, samples).filter(|&read| read <= most);
-        match read {
-            Some(_) => samples.close(frames, 0),
-            None => {
-                samples.frames.truncate(frames);
-                samples.values.truncate(values);
-            }
+        let read = self.parts(cursor, samples).is_some();
+        if read {
+            samples.close(frames, 0);
+        } else {
+            samples.frames.truncate(frames);
+            samples.values.truncate(values);
         }
         read
     }
 
     #[inline(always)]
-    fn parts(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Option<usize> {
+    fn parts(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Option<()> {
         let mut stack = part(&mut cursor, FRAMES)?;
-        let mut kept = 0;
-        while kept < TOP && !stack.is_empty() {
-            let frame = next(&mut stack).ok()?.wrapping_sub(1);
-            if frame >= self.locations {
-                return None;
+        for _ in 0..TOP {
+            if !stack.is_empty() {
+                samples.frames.push(self.frame(stack.varint().ok()?)?);
             }
-            samples.frames.push(frame as u32);
-            kept += 1;
         }
-        let passed = self.up_to.count(stack)?;
+        self.up_to.holds(stack).then_some(())?;
         let alone = samples.width < PACKED;
         if !alone {
             let values = part(&mut cursor, VALUES)?;
-            if !cursor.is_empty() {
-                return None;
-            }
-            cursor = values;
+            cursor = cursor.is_empty().then_some(values)?;
         }
         for _ in 0..samples.width {
-            if alone && cursor.varint().ok()? != VALUE {
-                return None;
+            if alone {
+                (cursor.varint().ok()? == VALUE).then_some(())?;
             }
             samples.values.push(cursor.varint().ok()?.cast_signed());
         }
-        cursor.is_empty().then_some(kept + passed)
+        cursor.is_empty().then_some(())
+    }
+
+    #[inline(always)]
+    fn frame(&self, id: u64) -> Option<u32> {
+        (id.wrapping_sub(1) < self.locations).then(|| (id - 1) as u32)
     }
 }
 

@@ -74,18 +74,22 @@ pub(super) fn read(
     let mut all = Read::default();
     // What those before have left of them, if it was not kept.
     let mut left = limits.clone();
-    let quick = if keep == Keep::Top { Quick::of(locations) } else { None };
+    let quick = match keep {
+        Keep::All => None,
+        Keep::Top => Quick::of(locations, survey.samples.bytes, limits),
+    };
     survey.each_entry(part, |entry| {
+        let number = sample;
+        sample += 1;
+        if quick.as_ref().is_some_and(|quick| quick.read(entry, samples)) {
+            return Ok(());
+        }
         let before = [samples.frames.len(), samples.labels.len()];
-        let most = left.frames.saturating_sub(before[0]);
-        let read = match quick.as_ref().and_then(|quick| quick.read(entry, most, samples)) {
-            Some(frames) => Read { frames, labels: 0 },
-            None => Reader { sample, limits: &left, keep, texts, locations }.read(entry, samples)?,
-        };
+        let reader = Reader { sample: number, limits: &left, keep, texts, locations };
+        let read = reader.read(entry, samples)?;
         left.frames -= read.frames - (samples.frames.len() - before[0]);
         left.labels -= read.labels - (samples.labels.len() - before[1]);
         all = Read { frames: all.frames + read.frames, labels: all.labels + read.labels };
-        sample += 1;
         Ok(())
     })?;
     Ok(all)
@@ -227,7 +231,7 @@ impl Reader<'_> {
 }
 
 #[inline(always)]
-pub(super) fn next(packed: &mut Cursor<'_>) -> Result<u64, Error> {
+fn next(packed: &mut Cursor<'_>) -> Result<u64, Error> {
     match packed.short_varint() {
         Some(number) => Ok(u64::from(number)),
         None => packed.varint(),

@@ -55,8 +55,26 @@ impl<'a> Survey<'a> {
         let mut cursor = Cursor::new(raw);
         while let Some(field) = cursor.field()? {
             survey.take(&field, cursor.at(), limits)?;
+            survey.take_more(field.number, &mut cursor, limits);
         }
         Ok(survey)
+    }
+
+    /// Takes the entries that follow one of the same large table, as far as nothing has to be said of any.
+    fn take_more(&mut self, number: u64, cursor: &mut Cursor<'a>, limits: &Limits) {
+        let part = self.samples.count.next_multiple_of(PART);
+        let (table, most) = match number {
+            // Up to where the next part begins.
+            SAMPLE => (&mut self.samples, limits.samples.min(part)),
+            LOCATION => (&mut self.locations, limits.locations),
+            FUNCTION => (&mut self.functions, limits.functions),
+            STRING => (&mut self.strings, limits.strings),
+            _ => return,
+        };
+        let (count, bytes) = cursor.pass_short((number << 3 | 2) as u8, most.saturating_sub(table.count));
+        table.count += count;
+        table.bytes += bytes;
+        table.end = cursor.at();
     }
 
     fn take(&mut self, field: &Field<'a>, end: usize, limits: &Limits) -> Result<(), Error> {
@@ -100,11 +118,11 @@ impl<'a> Survey<'a> {
         Ok(())
     }
 
-    /// The table of samples in two parts, of which the second takes about as long to read as the first and the tables that
-    /// are read beside it.
-    pub(super) fn parts(&self, beside: &[Table]) -> [Table; 2] {
+    /// The table of samples in two parts, of which the second takes about as long to read as the first with something beside
+    /// it of this effort.
+    pub(super) fn parts(&self, beside: usize) -> [Table; 2] {
         let whole = self.samples;
-        let half = (whole.effort() + beside.iter().map(Table::effort).sum::<usize>()) / 2;
+        let half = (whole.effort() + beside) / 2;
         let middle = self.parts.partition_point(|part| part.effort() < whole.effort().saturating_sub(half));
         let first = self.parts.get(middle).copied().unwrap_or(whole);
         let rest = Table {
@@ -141,7 +159,7 @@ impl<'a> Survey<'a> {
 
 impl Table {
     /// How long it takes to read, in what a byte takes (measured on real profiles; an entry takes as long as 16).
-    fn effort(&self) -> usize {
+    pub(super) fn effort(&self) -> usize {
         self.bytes + 16 * self.count
     }
 

@@ -119,7 +119,9 @@ impl Sums {
     #[inline(always)]
     fn look(&self, key: Key) -> u64 {
         let at = self.index.guess(self.hasher.hash_one(key));
-        at.map_or(0, |at| u64::from(self.keys[at as usize] == key) ^ self.values[at as usize * self.width].cast_unsigned())
+        at.map_or(0, |at| {
+            u64::from(self.keys[at as usize] == key) ^ self.values[at as usize * self.width].cast_unsigned()
+        })
     }
 
     /// Adds the sums of other calls, whose names are in `from`; here they are in `into`.
@@ -206,5 +208,13 @@ impl Sums {
 /// Values add up as wrapping numbers, as Go's do.
 #[inline(always)]
 pub(super) fn add_each(sums: &mut [i64], values: &[i64]) {
-    sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum = sum.wrapping_add(value));
+    let add = |sum: &mut i64, value: i64| *sum = sum.wrapping_add(value);
+    match (&mut *sums, values) {
+        // As a CPU profile has them: no loop.
+        ([a, b], &[x, y]) => {
+            add(a, x);
+            add(b, y);
+        }
+        _ => sums.iter_mut().zip(values).for_each(|(sum, &value)| add(sum, value)),
+    }
 }

@@ -2,9 +2,9 @@
 //! profiles without addresses. An edge that both have, or that one has and that also leads from one to the
 //! other, counts once a sample. So these pairs are added up first, and their edges found once a pair.
 
-use super::sums::{Sums, add_each};
 use super::key::Key;
 use super::places::{Line, NAMELESS, lines_of, own_edges, site};
+use super::sums::{Sums, add_each};
 use crate::index::Numbers;
 use crate::profile::Profile;
 
