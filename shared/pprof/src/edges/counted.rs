@@ -13,8 +13,7 @@
 use std::ops::{Range, RangeInclusive};
 
 use super::calls::Take;
-use super::key::Key;
-use super::places::Places;
+use super::places::{Link, Places};
 use super::sums::{BLOCK, Callers, Sums};
 use super::twins::Twins;
 use crate::cores::{both, is_one_free};
@@ -100,8 +99,10 @@ fn count(
                     if from.address == to.address {
                         twins.add(caller, leaf, values);
                     } else {
-                        if let Some(site) = places.site(caller, &mut sums) {
-                            links.push((Key::new(site, to.name), values));
+                        match places.link(caller, to.name, &mut sums) {
+                            Link::At(place) => sums.add_at(place, values),
+                            Link::New(key) => links.push((key, caller, values)),
+                            Link::NotCounted => {}
                         }
                         places.add(from, values);
                         places.add(to, values);
@@ -114,7 +115,7 @@ fn count(
                 _ => {}
             }
         }
-        sums.add_block(&links);
+        sums.add_block(&links, |caller, key, place| places.hear(caller, key, place));
         links.clear();
     }
     places.finish(&mut sums);

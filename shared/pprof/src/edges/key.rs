@@ -34,6 +34,10 @@ impl Key {
     pub(super) fn new(site: Site, callee: Str) -> Self {
         Self { site, callee }
     }
+
+    pub(super) fn callee(self) -> Str {
+        self.callee
+    }
 }
 
 /// Offsets as codes of 32 bits: those that a program can have stand for themselves; others, which only take making up, are

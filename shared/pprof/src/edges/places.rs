@@ -26,6 +26,24 @@ pub(super) struct Place {
     own: u32,
 }
 
+/// What a location is as a caller. From one place one function is called, mostly: so the sums of that call need not be looked
+/// for again.
+#[derive(Clone, Copy)]
+struct Caller {
+    site: Site,
+    callee: Str,
+    /// Where the sums of that call are, or `UNKNOWN`.
+    sums: u32,
+}
+
+/// A call from one location to another.
+pub(super) enum Link {
+    /// Of which the sums are here.
+    At(u32),
+    New(Key),
+    NotCounted,
+}
+
 /// The places of a profile; what more than one call is made of, as it is asked for.
 #[derive(Clone)]
 pub(super) struct Places<'a> {
@@ -34,8 +52,7 @@ pub(super) struct Places<'a> {
     places: Vec<Place>,
     /// Those that were found to have no start line, as long as that is asked for.
     startless: Vec<bool>,
-    /// What locations are as callers.
-    sites: Vec<Site>,
+    callers: Vec<Caller>,
     /// The calls from line to line within a location, of each that has any.
     edges: Vec<Span>,
     keys: Vec<Key>,
@@ -57,7 +74,7 @@ impl<'a> Places<'a> {
             width,
             places: profile.locations.iter().map(place).collect(),
             startless: Vec::new(),
-            sites: vec![Site::UNKNOWN; count],
+            callers: vec![Caller { site: Site::UNKNOWN, callee: Str::EMPTY, sums: UNKNOWN }; count],
             edges: Vec::new(),
             keys: Vec::new(),
             values: Vec::new(),
@@ -103,16 +120,26 @@ impl<'a> Places<'a> {
         sums.add_many(calls);
     }
 
-    /// Where the innermost function of a location calls from, if its calls are counted.
+    /// The call from the innermost function of a location to another function.
     #[inline(always)]
-    pub(super) fn site(&mut self, at: u32, sums: &mut Sums) -> Option<Site> {
-        let known = &mut self.sites[at as usize];
-        if *known == Site::UNKNOWN {
-            let innermost = self.profile.lines_of(&self.profile.locations[at as usize]).first();
-            let found = site(innermost.map_or(NAMELESS, |it| line(self.profile, it)), sums);
-            *known = found.unwrap_or(Site::NONE);
+    pub(super) fn link(&mut self, from: u32, callee: Str, sums: &mut Sums) -> Link {
+        let caller = &mut self.callers[from as usize];
+        if caller.callee == callee && caller.sums != UNKNOWN {
+            return Link::At(caller.sums);
         }
-        Some(*known).filter(|&site| site != Site::NONE)
+        if caller.site == Site::UNKNOWN {
+            let innermost = self.profile.lines_of(&self.profile.locations[from as usize]).first();
+            let found = site(innermost.map_or(NAMELESS, |it| line(self.profile, it)), sums);
+            caller.site = found.unwrap_or(Site::NONE);
+        }
+        if caller.site == Site::NONE { Link::NotCounted } else { Link::New(Key::new(caller.site, callee)) }
+    }
+
+    /// Hears where the sums of a new call are.
+    #[inline(always)]
+    pub(super) fn hear(&mut self, from: u32, call: Key, sums: u32) {
+        let caller = &mut self.callers[from as usize];
+        (caller.callee, caller.sums) = (call.callee(), sums);
     }
 
     #[inline(never)]

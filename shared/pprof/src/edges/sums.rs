@@ -76,42 +76,49 @@ impl Sums {
         self.callers.have(caller).then(|| self.offsets.site(caller, offset))
     }
 
+    /// Adds values to a call. Where its sums are.
     #[inline(always)]
-    pub(super) fn add(&mut self, key: Key, values: &[i64]) {
+    fn add(&mut self, key: Key, values: &[i64]) -> u32 {
         self.total += i128::from(values[self.weight]);
         let new = index(self.keys.len());
         let Self { index, keys, hasher, .. } = self;
-        let at = index.find_or_add(hasher.hash_one(key), new, |at| keys[at as usize] == key);
-        if at == new {
+        let place = index.find_or_add(hasher.hash_one(key), new, |at| keys[at as usize] == key);
+        if place == new {
             keys.push(key);
             self.values.extend(values);
         } else {
-            let at = at as usize * self.width;
+            let at = place as usize * self.width;
             add_each(&mut self.values[at..at + self.width], values);
         }
+        place
     }
 
     /// Adds values to each of these calls, however many.
     pub(super) fn add_many<'v>(&mut self, calls: impl Iterator<Item = (Key, &'v [i64])>) {
         let mut block = Vec::with_capacity(BLOCK);
-        for call in calls {
-            block.push(call);
+        for (key, values) in calls {
+            block.push((key, (), values));
             if block.len() == BLOCK {
-                self.add_block(&block);
+                self.add_block(&block, |(), _, _| ());
                 block.clear();
             }
         }
-        self.add_block(&block);
+        self.add_block(&block, |(), _, _| ());
     }
 
-    /// Adds values to each of a few calls.
-    pub(super) fn add_block(&mut self, calls: &[(Key, &[i64])]) {
+    /// Adds values to each of a few calls, and tells whose call that was and where its sums are.
+    pub(super) fn add_block<T: Copy>(
+        &mut self,
+        calls: &[(Key, T, &[i64])],
+        mut tell: impl FnMut(T, Key, u32),
+    ) {
         if self.keys.len() >= FAR {
-            let seen = calls.iter().fold(0, |seen, &(key, _)| seen ^ self.look(key));
+            let seen = calls.iter().fold(0, |seen, &(key, ..)| seen ^ self.look(key));
             black_box(seen);
         }
-        for &(key, values) in calls {
-            self.add(key, values);
+        for &(key, whose, values) in calls {
+            let place = self.add(key, values);
+            tell(whose, key, place);
         }
     }
 
