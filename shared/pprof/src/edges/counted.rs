@@ -43,25 +43,23 @@ impl Counted {
             Take::Weight => weight..weight + 1,
             Take::All => 0..profile.samples.width,
         };
-        let count = |callers, samples, places| count(profile, callers, samples, places, weight, &columns);
+        let count = |callers, samples| count(profile, callers, samples, weight, &columns);
         let (samples, lines) = (profile.samples.len(), profile.lines.len());
-        let places = Places::of(profile, columns.len());
         if is_one_free() && HALVED.contains(&samples) && lines <= 2 * samples {
-            let (middle, again) = (samples / 2, places.clone());
-            let first = || count(Callers::All, 0..middle, places);
-            let (mut all, second) = both(true, first, || count(Callers::All, middle..samples, again));
+            let middle = samples / 2;
+            let (mut all, second) =
+                both(true, || count(Callers::All, 0..middle), || count(Callers::All, middle..samples));
             all.sums.add_named(&second.sums, |name| name);
             all.start_line = all.start_line.max(second.start_line);
             return Ok(all);
         }
         if is_one_free() && samples + lines >= SHARED {
-            let again = places.clone();
-            let even = || count(Callers::Even, 0..samples, places);
-            let (mut all, odd) = both(true, even, || count(Callers::Odd, 0..samples, again));
+            let (mut all, odd) =
+                both(true, || count(Callers::Even, 0..samples), || count(Callers::Odd, 0..samples));
             all.sums.append(odd.sums);
             return Ok(all);
         }
-        Ok(count(Callers::All, 0..samples, places))
+        Ok(count(Callers::All, 0..samples))
     }
 
     pub(super) fn usable(self) -> Result<Sums, Error> {
@@ -73,11 +71,11 @@ fn count(
     profile: &Profile,
     callers: Callers,
     samples: Range<usize>,
-    mut places: Places<'_>,
     weight: usize,
     columns: &Range<usize>,
 ) -> Counted {
     let mut sums = Sums::of_callers(callers, columns.len(), weight - columns.start);
+    let mut places = Places::of(profile, columns.len(), &mut sums);
     let mut twins = Twins::of(profile, columns.len());
     let mut start_line = None;
     let mut links = Vec::with_capacity(BLOCK);
@@ -95,7 +93,7 @@ fn count(
             }
             match *top {
                 [leaf, caller] => {
-                    let [to, from] = [leaf, caller].map(|at| places.at(at, &mut sums));
+                    let [to, from] = [leaf, caller].map(|at| places.at(at));
                     if from.address == to.address {
                         twins.add(caller, leaf, values);
                     } else {
@@ -109,8 +107,7 @@ fn count(
                     }
                 }
                 [leaf] => {
-                    let leaf = places.at(leaf, &mut sums);
-                    places.add(leaf, values);
+                    places.add(places.at(leaf), values);
                 }
                 _ => {}
             }

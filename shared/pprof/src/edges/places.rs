@@ -2,16 +2,13 @@
 
 use super::key::{Key, Site};
 use super::sums::{Sums, add_each};
-use crate::profile::{Location, Profile, Span};
+use crate::profile::{Location, Profile, Span, index};
 use crate::strings::Str;
 
 /// How many pairs of lines are compared each with each; more are sorted.
 const FEW: usize = 8;
 
-const UNKNOWN: u32 = u32::MAX;
-
-/// There is none that is counted.
-const NONE: u32 = u32::MAX - 1;
+const NONE: u32 = u32::MAX;
 
 /// A node at the address of one location.
 pub(super) type Line = (Str, i64, i64);
@@ -22,7 +19,7 @@ pub(super) struct Place {
     pub(super) address: u64,
     /// Its outermost function, as a callee.
     pub(super) name: Str,
-    /// Its sums in `Places::values`; `NONE` if it has no edges of its own, `UNKNOWN` if it may have some and was not asked for.
+    /// Its sums in `Places::values`, or `NONE` if it has no edges of its own that are counted.
     own: u32,
 }
 
@@ -32,7 +29,7 @@ pub(super) struct Place {
 struct Caller {
     site: Site,
     callee: Str,
-    /// Where the sums of that call are, or `UNKNOWN`.
+    /// Where the sums of that call are, or `NONE` yet.
     sums: u32,
 }
 
@@ -44,8 +41,7 @@ pub(super) enum Link {
     NotCounted,
 }
 
-/// The places of a profile; what more than one call is made of, as it is asked for.
-#[derive(Clone)]
+/// The places of a profile, and what they are as callers, as that is asked for.
 pub(super) struct Places<'a> {
     profile: &'a Profile,
     width: usize,
@@ -57,37 +53,48 @@ pub(super) struct Places<'a> {
     edges: Vec<Span>,
     keys: Vec<Key>,
     values: Vec<i64>,
-    scratch: (Vec<Line>, Vec<(Line, Line)>),
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn of(profile: &'a Profile, width: usize) -> Self {
+    pub(super) fn of(profile: &'a Profile, width: usize, sums: &mut Sums) -> Self {
         let count = profile.locations.len();
+        let mut places = Vec::with_capacity(count);
+        let (mut edges, mut keys) = (Vec::new(), Vec::new());
+        let (mut nodes, mut own) = (Vec::new(), Vec::new());
         // One after the other, as they lie: samples name them in any order.
-        let place = |location: &Location| {
+        for location in &profile.locations {
             let lines = profile.lines_of(location);
             let name = lines.last().map_or(NAMELESS, |it| line(profile, it)).0;
-            Place { address: location.address, name, own: if lines.len() > 1 { UNKNOWN } else { NONE } }
-        };
+            let mut place = Place { address: location.address, name, own: NONE };
+            if lines.len() > 1 {
+                nodes.clear();
+                nodes.extend(lines_of(profile, location));
+                own_edges(&nodes, &mut own);
+                let start = keys.len();
+                let calls = own.iter().filter_map(|&(from, to)| Some(Key::new(site(from, sums)?, to.0)));
+                keys.extend(calls);
+                if keys.len() > start {
+                    place.own = index(edges.len());
+                    edges.push(Span::since(start, keys.len()));
+                }
+            }
+            places.push(place);
+        }
         Self {
             profile,
             width,
-            places: profile.locations.iter().map(place).collect(),
+            places,
             startless: Vec::new(),
-            callers: vec![Caller { site: Site::UNKNOWN, callee: Str::EMPTY, sums: UNKNOWN }; count],
-            edges: Vec::new(),
-            keys: Vec::new(),
-            values: Vec::new(),
-            scratch: (Vec::new(), Vec::new()),
+            callers: vec![Caller { site: Site::UNKNOWN, callee: Str::EMPTY, sums: NONE }; count],
+            values: vec![0; edges.len() * width],
+            edges,
+            keys,
         }
     }
 
     #[inline(always)]
-    pub(super) fn at(&mut self, location: u32, sums: &mut Sums) -> Place {
-        match self.places[location as usize] {
-            Place { own: UNKNOWN, .. } => self.find(location, sums),
-            place => place,
-        }
+    pub(super) fn at(&self, location: u32) -> Place {
+        self.places[location as usize]
     }
 
     /// Whether a function of a location has a start line.
@@ -124,7 +131,7 @@ impl<'a> Places<'a> {
     #[inline(always)]
     pub(super) fn link(&mut self, from: u32, callee: Str, sums: &mut Sums) -> Link {
         let caller = &mut self.callers[from as usize];
-        if caller.callee == callee && caller.sums != UNKNOWN {
+        if caller.callee == callee && caller.sums != NONE {
             return Link::At(caller.sums);
         }
         if caller.site == Site::UNKNOWN {
@@ -140,34 +147,6 @@ impl<'a> Places<'a> {
     pub(super) fn hear(&mut self, from: u32, call: Key, sums: u32) {
         let caller = &mut self.callers[from as usize];
         (caller.callee, caller.sums) = (call.callee(), sums);
-    }
-
-    #[inline(never)]
-    fn find(&mut self, at: u32, sums: &mut Sums) -> Place {
-        let own = self.own_edges(&self.profile.locations[at as usize], sums);
-        let place = &mut self.places[at as usize];
-        place.own = own.unwrap_or(NONE);
-        *place
-    }
-
-    /// Makes room for the sums of a location's own edges, if there are any.
-    fn own_edges(&mut self, location: &Location, sums: &mut Sums) -> Option<u32> {
-        let start = self.keys.len();
-        let (lines, own) = &mut self.scratch;
-        lines.clear();
-        lines.extend(lines_of(self.profile, location));
-        own_edges(lines, own);
-        for &(caller, callee) in &*own {
-            if let Some(site) = site(caller, sums) {
-                self.keys.push(Key::new(site, callee.0));
-            }
-        }
-        let edges = Span::since(start, self.keys.len());
-        (edges.len() > 0).then(|| {
-            self.edges.push(edges);
-            self.values.resize(self.edges.len() * self.width, 0);
-            self.edges.len() as u32 - 1
-        })
     }
 }
 
