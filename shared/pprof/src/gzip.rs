@@ -15,7 +15,7 @@ use crate::error::{Error, Fault};
 /// libdeflate's levels: README.md has the curve that they were chosen by. What is small, a compact form
 /// above all, is read more often than it is written, and the higher level takes less than a millisecond.
 const LEVEL: i32 = 1;
-const LEVEL_OF_SMALL: i32 = 4;
+const LEVEL_OF_SMALL: i32 = 2;
 const SMALL: usize = 256 << 10;
 /// zlib's.
 const LEVEL_OF_STREAMS: u32 = 3;

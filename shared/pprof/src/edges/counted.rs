@@ -97,7 +97,7 @@ fn count(
                     if from.address == to.address {
                         twins.add(caller, leaf, values);
                     } else {
-                        match places.link(caller, to.name, &mut sums) {
+                        match places.link(from, to.name) {
                             Link::At(place) => sums.add_at(place, values),
                             Link::New(key) => links.push((key, caller, values)),
                             Link::NotCounted => {}

@@ -10,9 +10,8 @@ use crate::strings::Str;
 pub(super) struct Site(u64);
 
 impl Site {
-    /// Marks that are no site: no table has so many strings.
-    pub(super) const UNKNOWN: Self = Self(u64::MAX);
-    pub(super) const NONE: Self = Self(u64::MAX - 1);
+    /// A mark that is no site: no table has so many strings.
+    pub(super) const NONE: Self = Self(u64::MAX);
 
     fn new(caller: Str, code: u32) -> Self {
         Self((caller.at() as u64) << 32 | u64::from(code))

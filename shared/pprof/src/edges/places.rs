@@ -13,7 +13,7 @@ const NONE: u32 = u32::MAX;
 /// A node at the address of one location.
 pub(super) type Line = (Str, i64, i64);
 
-/// What a location is to a call. Sixteen bytes: there are many, and they are read all over.
+/// What a location is to calls. All of it in one place, as samples name locations all over.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) address: u64,
@@ -21,13 +21,9 @@ pub(super) struct Place {
     pub(super) name: Str,
     /// Its sums in `Places::values`, or `NONE` if it has no edges of its own that are counted.
     own: u32,
-}
-
-/// What a location is as a caller. From one place one function is called, mostly: so the sums of that call need not be looked
-/// for again.
-#[derive(Clone, Copy)]
-struct Caller {
+    /// Where its innermost function calls from, or `NONE` if its calls are not counted.
     site: Site,
+    /// From one place one function is called, mostly: that one.
     callee: Str,
     /// Where the sums of that call are, or `NONE` yet.
     sums: u32,
@@ -48,7 +44,6 @@ pub(super) struct Places<'a> {
     places: Vec<Place>,
     /// Those that were found to have no start line, as long as that is asked for.
     startless: Vec<bool>,
-    callers: Vec<Caller>,
     /// The calls from line to line within a location, of each that has any.
     edges: Vec<Span>,
     keys: Vec<Key>,
@@ -65,7 +60,15 @@ impl<'a> Places<'a> {
         for location in &profile.locations {
             let lines = profile.lines_of(location);
             let name = lines.last().map_or(NAMELESS, |it| line(profile, it)).0;
-            let mut place = Place { address: location.address, name, own: NONE };
+            let innermost = lines.first().map_or(NAMELESS, |it| line(profile, it));
+            let mut place = Place {
+                address: location.address,
+                name,
+                own: NONE,
+                site: site(innermost, sums).unwrap_or(Site::NONE),
+                callee: Str::EMPTY,
+                sums: NONE,
+            };
             if lines.len() > 1 {
                 nodes.clear();
                 nodes.extend(lines_of(profile, location));
@@ -85,7 +88,6 @@ impl<'a> Places<'a> {
             width,
             places,
             startless: Vec::new(),
-            callers: vec![Caller { site: Site::UNKNOWN, callee: Str::EMPTY, sums: NONE }; count],
             values: vec![0; edges.len() * width],
             edges,
             keys,
@@ -129,24 +131,21 @@ impl<'a> Places<'a> {
 
     /// The call from the innermost function of a location to another function.
     #[inline(always)]
-    pub(super) fn link(&mut self, from: u32, callee: Str, sums: &mut Sums) -> Link {
-        let caller = &mut self.callers[from as usize];
-        if caller.callee == callee && caller.sums != NONE {
-            return Link::At(caller.sums);
+    pub(super) fn link(&self, from: Place, callee: Str) -> Link {
+        if from.callee == callee && from.sums != NONE {
+            Link::At(from.sums)
+        } else if from.site == Site::NONE {
+            Link::NotCounted
+        } else {
+            Link::New(Key::new(from.site, callee))
         }
-        if caller.site == Site::UNKNOWN {
-            let innermost = self.profile.lines_of(&self.profile.locations[from as usize]).first();
-            let found = site(innermost.map_or(NAMELESS, |it| line(self.profile, it)), sums);
-            caller.site = found.unwrap_or(Site::NONE);
-        }
-        if caller.site == Site::NONE { Link::NotCounted } else { Link::New(Key::new(caller.site, callee)) }
     }
 
     /// Hears where the sums of a new call are.
     #[inline(always)]
     pub(super) fn hear(&mut self, from: u32, call: Key, sums: u32) {
-        let caller = &mut self.callers[from as usize];
-        (caller.callee, caller.sums) = (call.callee(), sums);
+        let place = &mut self.places[from as usize];
+        (place.callee, place.sums) = (call.callee(), sums);
     }
 }
 

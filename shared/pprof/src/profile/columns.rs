@@ -263,6 +263,7 @@ impl Samples {
 
     /// Makes a sample of what was added to the arenas since they had these lengths. Its values must be in
     /// place, or follow at once.
+    #[inline(always)]
     pub(crate) fn close(&mut self, frames: usize, labels: usize) {
         self.push(Span::since(frames, self.frames.len()), Span::since(labels, self.labels.len()));
     }
