@@ -194,7 +194,7 @@ impl<'a> Cursor<'a> {
         {
             // Without a branch between lengths of one byte and two: they mix.
             let two = usize::from(low >> 7);
-            let length = usize::from(low & 0x7f) | (usize::from(high) << 7) * two;
+            let length = usize::from(low & 0x7f) | (usize::from(high) * two) << 7;
             let end = self.at + 2 + two + length;
             if next != tag || usize::from(high >> 7) & two != 0 || end > self.end {
                 break;

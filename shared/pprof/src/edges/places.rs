@@ -83,15 +83,11 @@ impl<'a> Places<'a> {
             }
             places.push(place);
         }
-        Self {
-            profile,
-            width,
-            places,
-            startless: Vec::new(),
-            values: vec![0; edges.len() * width],
-            edges,
-            keys,
-        }
+        // Zeroes that are written: of memory that is zero as it comes each page would be met twice, first by reading, and by the
+        // second time it would have to be taken from what other threads see.
+        let mut values = Vec::new();
+        values.resize(edges.len() * width, 0);
+        Self { profile, width, places, startless: Vec::new(), edges, keys, values }
     }
 
     #[inline(always)]
