@@ -6,6 +6,7 @@
 //! into the caller's (line 1 + offset), every function starting at line 1. Edges in the compiler's order,
 //! functions by name: it depends on the edges only, and compresses well.
 
+use crate::cores::both;
 use crate::edges::{Call, Calls, Take};
 use crate::error::Error;
 use crate::merge::{headers, merge};
@@ -52,28 +53,35 @@ fn laid_out(calls: Calls<'_>, from: &Header) -> Profile {
     let header = header(from, &mut strings);
     let (functions, places) = functions(&calls, &mut strings);
     let mut compact = Profile { functions, ..Profile::with_header(strings.done(), header) };
-    let (calls, values) = calls.into_parts();
-    compact.lines.reserve_exact(2 * calls.len());
-    compact.locations.reserve_exact(calls.len());
-    compact.samples.frames.reserve_exact(calls.len());
-    compact.samples.stacks.reserve_exact(calls.len());
-    for call in calls {
-        let [callee, caller] = [call.callee, call.caller].map(|name| places[name.at()]);
-        let start = compact.lines.len();
-        let caller_line = call.offset.wrapping_add(1);
-        let lines = [(callee, callee_line(call, caller_line)), (caller, caller_line)];
-        compact.lines.extend(lines.map(|(function, line)| Line { function, line, column: 0 }));
-        let lines = Span::since(start, compact.lines.len());
+    let (calls, take_values) = calls.into_parts();
+    let lay = || {
+        compact.lines.reserve_exact(2 * calls.len());
+        compact.locations.reserve_exact(calls.len());
+        compact.samples.frames.reserve_exact(calls.len());
+        compact.samples.stacks.reserve_exact(calls.len());
+        for &call in &calls {
+            let [callee, caller] = [call.callee, call.caller].map(|name| places[name.at()]);
+            let start = compact.lines.len();
+            let caller_line = call.offset.wrapping_add(1);
+            let lines = [(callee, callee_line(call, caller_line)), (caller, caller_line)];
+            compact.lines.extend(lines.map(|(function, line)| Line { function, line, column: 0 }));
+            let lines = Span::since(start, compact.lines.len());
 
-        let at = compact.locations.len();
-        let id = at as u64 + 1;
-        compact.locations.push(Location { id, mapping: None, address: 0, lines, folded: false });
-        compact.samples.frames.push(index(at));
-        compact.samples.close(at, 0);
-    }
+            let at = compact.locations.len();
+            let id = at as u64 + 1;
+            compact.locations.push(Location { id, mapping: None, address: 0, lines, folded: false });
+            compact.samples.frames.push(index(at));
+            compact.samples.close(at, 0);
+        }
+        compact
+    };
+    let (mut compact, values) = both(calls.len() >= PARTED, lay, take_values);
     compact.samples.values = values;
     compact
 }
+
+/// How many calls are worth being laid out while their values are put in order.
+const PARTED: usize = 1 << 16;
 
 /// The compiler draws no edge from a node to itself, and a node is name and line (all start lines are
 /// alike here): of a function that calls itself the two lines must differ.

@@ -55,16 +55,19 @@ struct Tables {
 
 /// The last samples are read by another thread if there is a core for it, while the tables and the first ones are.
 fn in_parts(survey: &Survey<'_>, limits: &Limits, keep: Keep) -> Result<(Texts, Tables), Error> {
+    // As writers number locations; whether this one did is known when the table is read.
+    let expected = Ids::counting("location", survey.locations.count);
     let tables = survey.locations.effort() + survey.functions.effort();
     let (before, beside) = match keep {
         Keep::All => (Texts::read(survey)?, tables),
-        // Texts of what is not kept have to be there, whatever they say. The samples take less than they would (measured on
-        // rclone-full).
-        Keep::Top => (Texts::count(survey)?, tables * 3 / 2 + survey.strings.effort() * 2),
+        // Texts of what is not kept have to be there, whatever they say.
+        Keep::Top if samples::are_quick(survey, limits, &expected) => {
+            // As long as they take then (measured on rclone-full).
+            (Texts::count(survey)?, tables * 3 / 2 + survey.strings.effort() * 2)
+        }
+        Keep::Top => (Texts::count(survey)?, tables + survey.strings.effort()),
     };
     let [first, second] = survey.parts(beside);
-    // As writers number locations; whether this one did is known when the table is read.
-    let expected = Ids::counting("location", survey.locations.count);
     let mut behind = samples::with_room(second, survey.sample_types.len(), limits, keep);
     let (read, mut rest) = both(
         true,

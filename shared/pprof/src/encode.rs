@@ -30,7 +30,7 @@ pub(crate) fn encode(profile: &Profile) -> Vec<u8> {
 }
 
 /// How many bytes of samples are worth being written in two parts; of more, the second part is there twice for a while.
-const PARTED: RangeInclusive<usize> = 512 << 10..=32 << 20;
+const PARTED: RangeInclusive<usize> = 512 << 10..=8 << 20;
 
 pub(crate) fn encoded_len(profile: &Profile) -> u64 {
     measure(&Whole::of(profile)) as u64

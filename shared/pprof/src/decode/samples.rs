@@ -47,6 +47,14 @@ pub(super) fn can_be_parted(table: Table, limits: &Limits, keep: Keep) -> bool {
     (LARGE..=most).contains(&table.bytes)
 }
 
+/// Whether the first sample, and so most, can be read without looking at all that may be in one.
+pub(super) fn are_quick(survey: &Survey<'_>, limits: &Limits, locations: &Ids) -> bool {
+    let mut one = Samples::new(survey.sample_types.len());
+    Quick::of(locations, survey.samples.bytes, limits)
+        .zip(survey.first_sample())
+        .is_some_and(|(quick, sample)| quick.read(sample, &mut one))
+}
+
 /// How much of samples was read, kept or not.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Read {

@@ -134,6 +134,12 @@ impl<'a> Survey<'a> {
         [first, rest]
     }
 
+    /// What is in the first sample.
+    pub(super) fn first_sample(&self) -> Option<Cursor<'a>> {
+        let Table { start, end, .. } = self.samples;
+        Cursor::within(self.raw, start, end).field().ok()??.content("sample").ok()
+    }
+
     /// Gives the contents of a table's entries in their order.
     #[inline(always)]
     pub(super) fn each_entry(

@@ -112,12 +112,15 @@ impl<'a> Calls<'a> {
         weighted.take_while(|&(_, weight)| weight > 0)
     }
 
-    /// The calls in the compiler's order, and the values of one after another.
-    pub(crate) fn into_parts(self) -> (Vec<Call>, Vec<i64>) {
+    /// The calls in the compiler's order, and what puts their values in that order, one after another.
+    pub(crate) fn into_parts(self) -> (Vec<Call>, impl FnOnce() -> Vec<i64>) {
         let Self { mut sums, order, .. } = self;
         let calls: Vec<Call> = order.iter().map(|&at| sums.call(sums.keys[at as usize])).collect();
-        pick(&mut sums.values, order, sums.width);
-        (calls, sums.values)
+        let values = move || {
+            pick(&mut sums.values, order, sums.width);
+            sums.values
+        };
+        (calls, values)
     }
 
     pub(crate) fn total(&self) -> i64 {

@@ -1,5 +1,7 @@
 //! Locations as the compiler sees them: each is looked at once, however many samples name it.
 
+use std::iter::repeat_n;
+
 use super::key::{Key, Site};
 use super::sums::{Sums, add_each};
 use crate::profile::{Location, Profile, Span, index};
@@ -85,8 +87,7 @@ impl<'a> Places<'a> {
         }
         // Zeroes that are written: of memory that is zero as it comes each page would be met twice, first by reading, and by the
         // second time it would have to be taken from what other threads see.
-        let mut values = Vec::new();
-        values.resize(edges.len() * width, 0);
+        let values = repeat_n(0, edges.len() * width).collect();
         Self { profile, width, places, startless: Vec::new(), edges, keys, values }
     }
 
