@@ -330,6 +330,36 @@ mod tests {
     }
 
     #[test]
+    fn short_messages_are_passed_up_to_what_is_none() {
+        let long = [&[18, 0x80, 1][..], &[7; 128]].concat();
+        let run = [&[18, 0, 18, 2, 8, 1][..], &long].concat();
+        let passed = |after: &[u8], tag, most| {
+            let bytes = [&run[..], after].concat();
+            let mut cursor = Cursor::new(&bytes);
+            let (count, content) = cursor.pass_short(tag, most);
+            (count, content, cursor.at())
+        };
+        for after in [
+            &[26, 0, 0][..],
+            &[18, 3, 0, 0],
+            &[18],
+            &[],
+            // Longer than a message of two bytes' length, or its length has no end.
+            &[[18, 0x80, 0x80, 1].to_vec(), vec![0; 1 << 14]].concat(),
+            &[18, 0x80],
+            &[18, 0xff, 0xff, 0xff],
+        ] {
+            assert_eq!(passed(after, 18, 9), (3, 130, run.len()), "{after:?}");
+        }
+        assert_eq!(passed(&[], 18, 2), (2, 2, 6));
+        assert_eq!(passed(&[], 18, 0), (0, 0, 0));
+        assert_eq!(passed(&[], 26, 9), (0, 0, 0));
+        // The end is not that of the bytes.
+        let mut within = Cursor::within(&run, 0, 5);
+        assert_eq!((within.pass_short(18, 9), within.at()), ((1, 0), 2));
+    }
+
+    #[test]
     fn a_nested_cursor_knows_its_place() {
         let bytes = [10, 2, 8, 1, 16, 7];
         let mut cursor = Cursor::new(&bytes);

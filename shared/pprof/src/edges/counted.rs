@@ -26,6 +26,28 @@ const HALVED: RangeInclusive<usize> = 1 << 12..=1 << 20;
 /// How many samples and lines are worth being counted by two who look at all of them, each for half of the callers.
 const SHARED: usize = 1 << 17;
 
+/// How the samples of a profile are counted: the sums are the same.
+#[derive(Clone, Copy)]
+enum Way {
+    Alone,
+    /// Each half by another.
+    Halved,
+    /// The calls of half of the callers by another: where there are so many calls that adding them up again would take as
+    /// long as counting did.
+    Shared,
+}
+
+impl Way {
+    fn of(profile: &Profile) -> Self {
+        let (samples, lines) = (profile.samples.len(), profile.lines.len());
+        match is_one_free() {
+            true if HALVED.contains(&samples) && lines <= 2 * samples => Self::Halved,
+            true if samples + lines >= SHARED => Self::Shared,
+            _ => Self::Alone,
+        }
+    }
+}
+
 /// The sums of one profile, and whether a sample with weight had a start line, if any had weight.
 pub(super) struct Counted {
     pub(super) sums: Sums,
@@ -34,6 +56,10 @@ pub(super) struct Counted {
 
 impl Counted {
     pub(super) fn of(profile: &Profile, take: Take) -> Result<Self, Error> {
+        Self::by(Way::of(profile), profile, take)
+    }
+
+    fn by(way: Way, profile: &Profile, take: Take) -> Result<Self, Error> {
         if profile.samples.len() == 0 {
             return Ok(Self { sums: Sums::new(1, 0), start_line: None });
         }
@@ -44,22 +70,24 @@ impl Counted {
             Take::All => 0..profile.samples.width,
         };
         let count = |callers, samples| count(profile, callers, samples, weight, &columns);
-        let (samples, lines) = (profile.samples.len(), profile.lines.len());
-        if is_one_free() && HALVED.contains(&samples) && lines <= 2 * samples {
-            let middle = samples / 2;
-            let (mut all, second) =
-                both(true, || count(Callers::All, 0..middle), || count(Callers::All, middle..samples));
-            all.sums.add_named(&second.sums, |name| name);
-            all.start_line = all.start_line.max(second.start_line);
-            return Ok(all);
-        }
-        if is_one_free() && samples + lines >= SHARED {
-            let (mut all, odd) =
-                both(true, || count(Callers::Even, 0..samples), || count(Callers::Odd, 0..samples));
-            all.sums.append(odd.sums);
-            return Ok(all);
-        }
-        Ok(count(Callers::All, 0..samples))
+        let samples = profile.samples.len();
+        Ok(match way {
+            Way::Alone => count(Callers::All, 0..samples),
+            Way::Halved => {
+                let middle = samples / 2;
+                let (mut all, second) =
+                    both(true, || count(Callers::All, 0..middle), || count(Callers::All, middle..samples));
+                all.sums.add_named(&second.sums, |name| name);
+                all.start_line = all.start_line.max(second.start_line);
+                all
+            }
+            Way::Shared => {
+                let (mut all, odd) =
+                    both(true, || count(Callers::Even, 0..samples), || count(Callers::Odd, 0..samples));
+                all.sums.append(odd.sums);
+                all
+            }
+        })
     }
 
     pub(super) fn usable(self) -> Result<Sums, Error> {
@@ -152,4 +180,60 @@ pub(super) fn overflow(profile: &Profile) -> Error {
     let weight = weight_index(profile).unwrap_or_default();
     let sample_type = profile.value_type(profile.header.sample_types[weight]).to_string();
     Fault::Overflow { sample_type }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::cpu;
+
+    /// All calls with their sums, in an order, and what else there is to know.
+    fn said(profile: &Profile, take: Take, way: Way) -> Vec<String> {
+        let Counted { sums, start_line } = Counted::by(way, profile, take).unwrap();
+        let call = |(at, &key)| format!("{:?} {:?}", sums.call(key), sums.at(at));
+        let mut said: Vec<String> = sums.keys.iter().enumerate().map(call).collect();
+        said.sort();
+        said.push(format!("{:?} {start_line:?}", sums.total()));
+        said
+    }
+
+    #[test]
+    fn every_way_gives_the_same_sums() {
+        let mut seed = 7_u64;
+        let mut below = |most: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) % most
+        };
+        let mut calls = 0;
+        for round in 0..60 {
+            let mut frame = || {
+                let names: Vec<String> = (0..1 + below(4)).map(|_| format!("f{}", below(9))).collect();
+                names.join("/")
+            };
+            let frames: Vec<String> = (0..12).map(|_| frame()).collect();
+            let stacks: Vec<String> = (0..40)
+                .map(|_| {
+                    let stack: Vec<&str> = (0..below(4)).map(|_| &*frames[below(12) as usize]).collect();
+                    format!("{}: {}", below(5), stack.join(";"))
+                })
+                .collect();
+            let mut profile = cpu(&stacks.iter().map(String::as_str).collect::<Vec<_>>());
+            // Some are at one address, and some lines only take making up.
+            profile.locations.iter_mut().for_each(|location| location.address %= 5);
+            for line in &mut profile.lines {
+                line.line = [12, 12, 13, i64::MAX, i64::MIN, 1 << 31, 1 << 40][below(7) as usize];
+            }
+            if round % 3 == 0 {
+                profile.functions.iter_mut().for_each(|function| function.start_line = 0);
+            }
+            for take in [Take::Weight, Take::All] {
+                let alone = said(&profile, take, Way::Alone);
+                for way in [Way::Halved, Way::Shared] {
+                    assert_eq!(said(&profile, take, way), alone, "{stacks:?}");
+                }
+                calls += alone.len();
+            }
+        }
+        assert!(calls > 1000, "{calls}");
+    }
 }
