@@ -191,3 +191,34 @@ fn value_type(field: &Field<'_>, name: &'static str) -> Result<(i64, i64), Error
     let [kind, unit] = field.content(name)?.numbers(&["type", "unit"], |_| Ok(()))?.map(u64::cast_signed);
     Ok((kind, unit))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_parted_where_both_parts_take_as_long() {
+        const SAMPLES: usize = 10 * PART + 7;
+        let sample = |at: usize| [18, 2, 16, at as u8 & 0x7f];
+        let raw: Vec<u8> = [10, 0].into_iter().chain((0..SAMPLES).flat_map(sample)).chain([50, 0]).collect();
+        let survey = Survey::of(&raw, &Limits::default()).unwrap();
+        assert_eq!((survey.samples.count, survey.samples.bytes), (SAMPLES, 2 * SAMPLES));
+        let whole = survey.samples.effort();
+        for (beside, expected) in [(0, SAMPLES / 2), (whole / 2, SAMPLES / 4), (2 * whole, 0)] {
+            let [first, second] = survey.parts(beside);
+            assert!(first.count.abs_diff(expected) <= PART, "{} for {expected}", first.count);
+            let mut at = 0;
+            for part in [first, second] {
+                let (start, mut bytes) = (at, 0);
+                let each = survey.each_entry(part, |entry| {
+                    assert_eq!(entry.bytes(), &sample(at)[2..]);
+                    (at, bytes) = (at + 1, bytes + 2);
+                    Ok(())
+                });
+                each.unwrap();
+                assert_eq!((at - start, bytes), (part.count, part.bytes));
+            }
+            assert_eq!(at, SAMPLES);
+        }
+    }
+}

@@ -211,7 +211,7 @@ mod tests {
                 names.join("/")
             };
             let frames: Vec<String> = (0..12).map(|_| frame()).collect();
-            let stacks: Vec<String> = (0..40)
+            let stacks: Vec<String> = (0..3 * BLOCK)
                 .map(|_| {
                     let stack: Vec<&str> = (0..below(4)).map(|_| &*frames[below(12) as usize]).collect();
                     format!("{}: {}", below(5), stack.join(";"))
@@ -234,6 +234,6 @@ mod tests {
                 calls += alone.len();
             }
         }
-        assert!(calls > 1000, "{calls}");
+        assert!(calls > 2000, "{calls}");
     }
 }
