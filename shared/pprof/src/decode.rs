@@ -61,7 +61,7 @@ fn in_parts(survey: &Survey<'_>, limits: &Limits, keep: Keep) -> Result<(Texts, 
     let (before, beside) = match keep {
         Keep::All => (Texts::read(survey)?, tables),
         // Texts of what is not kept have to be there, whatever they say.
-        Keep::Top if samples::are_quick(survey, limits, &expected) => {
+        Keep::Top if samples::are_quick(survey, &expected) => {
             // As long as they take then (measured on rclone-full).
             (Texts::count(survey)?, tables * 3 / 2 + survey.strings.effort() * 2)
         }

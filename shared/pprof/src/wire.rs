@@ -1,10 +1,8 @@
 //! The protobuf wire format, the hot bytes: a cursor over fields, and [`output`]. Accepts exactly what google/pprof's `profile/proto.go` accepts: varints of up to ten
 //! bytes (bits past the 64th fall away), wire types 0, 1, 2 and 5, repeated numbers packed or not.
 
-mod glance;
 mod output;
 
-pub(crate) use self::glance::UpTo;
 pub(crate) use self::output::{Codes, Message, NUMBER, Output, measure, varint_len, write};
 use crate::error::{Error, Fault};
 

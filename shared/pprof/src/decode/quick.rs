@@ -2,36 +2,31 @@
 //! nothing else.
 
 use super::ids::Ids;
-use super::samples::{FRAMES, TOP, VALUE, VALUES};
-use crate::limits::Limits;
+use super::samples::{FRAMES, TOP, VALUE, VALUES, next};
 use crate::profile::Samples;
-use crate::wire::{Cursor, UpTo};
+use crate::wire::Cursor;
 
 /// How many numbers are packed (google/pprof's profile/proto.go and runtime/pprof's protobuf.go: `if len(x) > 2`).
 const PACKED: usize = 3;
 
-/// Reads those that are as expected.
+/// Reads those that are as expected, where the ids of so many locations count from 1.
 pub(super) struct Quick {
-    /// How many locations there are.
     locations: u64,
-    up_to: UpTo,
 }
 
 impl Quick {
-    /// For samples of so many bytes together. `None` if their frames may pass the limit, as they are not counted, or if the ids
-    /// of locations take more than a glance.
-    pub(super) fn of(locations: &Ids, bytes: usize, limits: &Limits) -> Option<Self> {
-        let locations = locations.counted().filter(|_| bytes <= limits.frames)?;
-        Some(Self { locations, up_to: UpTo::new(locations)? })
+    /// `None` if the ids do not count.
+    pub(super) fn of(locations: &Ids) -> Option<Self> {
+        Some(Self { locations: locations.counted()? })
     }
 
-    /// Reads a sample behind others: of its stack the leaf and its caller. Whether it is as expected: if not, right or wrong,
-    /// nothing is added.
+    /// Reads a sample behind others: of its stack the leaf and its caller. How many frames it has, of which there may be so
+    /// many. `None` if it is not as expected, right or wrong: then nothing is added.
     #[inline(always)]
-    pub(super) fn read(&self, cursor: Cursor<'_>, samples: &mut Samples) -> bool {
+    pub(super) fn read(&self, cursor: Cursor<'_>, most: usize, samples: &mut Samples) -> Option<usize> {
         let (frames, values) = (samples.frames.len(), samples.values.len());
-        let read = self.parts(cursor, samples).is_some();
-        if read {
+        let read = self.parts(cursor, samples).filter(|&read| read <= most);
+        if read.is_some() {
             samples.close(frames, 0);
         } else {
             samples.frames.truncate(frames);
@@ -41,14 +36,17 @@ impl Quick {
     }
 
     #[inline(always)]
-    fn parts(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Option<()> {
+    fn parts(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Option<usize> {
         let mut stack = part(&mut cursor, FRAMES)?;
-        for _ in 0..TOP {
-            if !stack.is_empty() {
-                samples.frames.push(self.frame(stack.varint().ok()?)?);
+        let mut frames = 0;
+        while !stack.is_empty() {
+            let frame = next(&mut stack).ok()?.wrapping_sub(1);
+            (frame < self.locations).then_some(())?;
+            if frames < TOP {
+                samples.frames.push(frame as u32);
             }
+            frames += 1;
         }
-        self.up_to.holds(stack).then_some(())?;
         let alone = samples.width < PACKED;
         if !alone {
             let values = part(&mut cursor, VALUES)?;
@@ -60,12 +58,7 @@ impl Quick {
             }
             samples.values.push(cursor.varint().ok()?.cast_signed());
         }
-        cursor.is_empty().then_some(())
-    }
-
-    #[inline(always)]
-    fn frame(&self, id: u64) -> Option<u32> {
-        (id.wrapping_sub(1) < self.locations).then(|| (id - 1) as u32)
+        cursor.is_empty().then_some(frames)
     }
 }
 
@@ -134,7 +127,7 @@ mod tests {
 
     #[test]
     fn whatever_a_sample_looks_like_its_top_is_the_same() {
-        const LOCATIONS: u64 = 20_000;
+        const LOCATIONS: u64 = 17_000;
         let mut seed = 1_u64;
         let mut below = |most: u64| {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -158,8 +151,7 @@ mod tests {
                 assert_eq!(found, expected, "{width} {round}");
                 refused += u32::from(found.is_err());
                 let survey = Survey::of(&raw, &limits).unwrap();
-                quick +=
-                    u32::from(are_quick(&survey, &limits, &Ids::counting("location", LOCATIONS as usize)));
+                quick += u32::from(are_quick(&survey, &Ids::counting("location", LOCATIONS as usize)));
             }
         }
         assert!(refused > 20 && quick > 100 && refused + quick < 300, "{refused} refused, {quick} quick");

@@ -48,11 +48,10 @@ pub(super) fn can_be_parted(table: Table, limits: &Limits, keep: Keep) -> bool {
 }
 
 /// Whether the first sample, and so most, can be read without looking at all that may be in one.
-pub(super) fn are_quick(survey: &Survey<'_>, limits: &Limits, locations: &Ids) -> bool {
+pub(super) fn are_quick(survey: &Survey<'_>, locations: &Ids) -> bool {
     let mut one = Samples::new(survey.sample_types.len());
-    Quick::of(locations, survey.samples.bytes, limits)
-        .zip(survey.first_sample())
-        .is_some_and(|(quick, sample)| quick.read(sample, &mut one))
+    let read = |(quick, sample): (Quick, _)| quick.read(sample, usize::MAX, &mut one).is_some();
+    Quick::of(locations).zip(survey.first_sample()).is_some_and(read)
 }
 
 /// How much of samples was read, kept or not.
@@ -84,17 +83,16 @@ pub(super) fn read(
     let mut left = limits.clone();
     let quick = match keep {
         Keep::All => None,
-        Keep::Top => Quick::of(locations, survey.samples.bytes, limits),
+        Keep::Top => Quick::of(locations),
     };
     survey.each_entry(part, |entry| {
-        let number = sample;
-        sample += 1;
-        if quick.as_ref().is_some_and(|quick| quick.read(entry, samples)) {
-            return Ok(());
-        }
         let before = [samples.frames.len(), samples.labels.len()];
-        let reader = Reader { sample: number, limits: &left, keep, texts, locations };
-        let read = reader.read(entry, samples)?;
+        let most = left.frames.saturating_sub(before[0]);
+        let read = match quick.as_ref().and_then(|quick| quick.read(entry, most, samples)) {
+            Some(frames) => Read { frames, labels: 0 },
+            None => Reader { sample, limits: &left, keep, texts, locations }.read(entry, samples)?,
+        };
+        sample += 1;
         left.frames -= read.frames - (samples.frames.len() - before[0]);
         left.labels -= read.labels - (samples.labels.len() - before[1]);
         all = Read { frames: all.frames + read.frames, labels: all.labels + read.labels };
@@ -239,7 +237,7 @@ impl Reader<'_> {
 }
 
 #[inline(always)]
-fn next(packed: &mut Cursor<'_>) -> Result<u64, Error> {
+pub(super) fn next(packed: &mut Cursor<'_>) -> Result<u64, Error> {
     match packed.short_varint() {
         Some(number) => Ok(u64::from(number)),
         None => packed.varint(),
