@@ -15,6 +15,7 @@ mod tables;
 
 use self::ids::Ids;
 pub(crate) use self::outward::Outward;
+use self::quick::Quick;
 pub(crate) use self::samples::Keep;
 use self::survey::{Survey, Table};
 use self::tables::Texts;
@@ -61,7 +62,7 @@ fn in_parts(survey: &Survey<'_>, limits: &Limits, keep: Keep) -> Result<(Texts, 
     let (before, beside) = match keep {
         Keep::All => (Texts::read(survey)?, tables),
         // Texts of what is not kept have to be there, whatever they say.
-        Keep::Top if samples::are_quick(survey, &expected) => {
+        Keep::Top if Quick::of(survey, &expected, keep).is_some() => {
             // As long as they take then (measured on rclone-full).
             (Texts::count(survey)?, tables * 3 / 2 + survey.strings.effort() * 2)
         }

@@ -1,31 +1,41 @@
-//! Samples as Go's writers have them, of which the compiler looks at little: a stack of several frames, its values, and
-//! nothing else.
+//! Samples as Go's writers have them: a stack of several frames, its values, and nothing else.
 
 use super::ids::Ids;
-use super::samples::{FRAMES, TOP, VALUE, VALUES, next};
+use super::samples::{FRAMES, Keep, TOP, USUAL, VALUE, VALUES, next};
+use super::survey::Survey;
 use crate::profile::Samples;
 use crate::wire::Cursor;
 
 /// How many numbers are packed (google/pprof's profile/proto.go and runtime/pprof's protobuf.go: `if len(x) > 2`).
 const PACKED: usize = 3;
 
-/// Reads those that are as expected, where the ids of so many locations count from 1.
+/// Reads those that are as expected.
 pub(super) struct Quick {
+    /// How many locations there are, whose ids count from 1.
     locations: u64,
+    /// How many frames of a stack are kept.
+    kept: usize,
 }
 
 impl Quick {
-    /// `None` if the ids do not count.
-    pub(super) fn of(locations: &Ids) -> Option<Self> {
-        Some(Self { locations: locations.counted()? })
+    /// `None` if ids do not count, or the first sample is not as expected, and so most may not be.
+    pub(super) fn of(survey: &Survey<'_>, locations: &Ids, keep: Keep) -> Option<Self> {
+        let kept = match keep {
+            Keep::All => usize::MAX,
+            Keep::Top => TOP,
+        };
+        let quick = Self { locations: locations.counted()?, kept };
+        let mut one = Samples::new(survey.sample_types.len());
+        let first = quick.read(survey.first_sample()?, USUAL, &mut one);
+        first.map(|_| quick)
     }
 
-    /// Reads a sample behind others: of its stack the leaf and its caller. How many frames it has, of which there may be so
-    /// many. `None` if it is not as expected, right or wrong: then nothing is added.
+    /// Reads a sample behind others. How many frames it has, of which there may be so many. `None` if it is not as expected,
+    /// right or wrong: then nothing is added.
     #[inline(always)]
     pub(super) fn read(&self, cursor: Cursor<'_>, most: usize, samples: &mut Samples) -> Option<usize> {
         let (frames, values) = (samples.frames.len(), samples.values.len());
-        let read = self.parts(cursor, samples).filter(|&read| read <= most);
+        let read = self.parts(cursor, most, samples);
         if read.is_some() {
             samples.close(frames, 0);
         } else {
@@ -36,13 +46,15 @@ impl Quick {
     }
 
     #[inline(always)]
-    fn parts(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Option<usize> {
+    fn parts(&self, mut cursor: Cursor<'_>, most: usize, samples: &mut Samples) -> Option<usize> {
         let mut stack = part(&mut cursor, FRAMES)?;
+        // Each takes a byte at least.
+        (stack.bytes().len() <= most).then_some(())?;
         let mut frames = 0;
         while !stack.is_empty() {
             let frame = next(&mut stack).ok()?.wrapping_sub(1);
             (frame < self.locations).then_some(())?;
-            if frames < TOP {
+            if frames < self.kept {
                 samples.frames.push(frame as u32);
             }
             frames += 1;
@@ -72,10 +84,8 @@ fn part<'a>(cursor: &mut Cursor<'a>, tag: u64) -> Option<Cursor<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::decode::ids::Ids;
-    use crate::decode::samples::are_quick;
-    use crate::decode::survey::Survey;
-    use crate::decode::{Keep, decode};
+    use super::*;
+    use crate::decode::decode;
     use crate::{Limits, Profile};
 
     fn varint(mut value: u64) -> Vec<u8> {
@@ -151,7 +161,8 @@ mod tests {
                 assert_eq!(found, expected, "{width} {round}");
                 refused += u32::from(found.is_err());
                 let survey = Survey::of(&raw, &limits).unwrap();
-                quick += u32::from(are_quick(&survey, &Ids::counting("location", LOCATIONS as usize)));
+                let ids = Ids::counting("location", LOCATIONS as usize);
+                quick += u32::from(Quick::of(&survey, &ids, Keep::Top).is_some());
             }
         }
         assert!(refused > 20 && quick > 100 && refused + quick < 300, "{refused} refused, {quick} quick");

@@ -30,7 +30,7 @@ pub(crate) enum Keep {
 /// How many frames the compiler looks at.
 pub(super) const TOP: usize = 2;
 /// How many a stack has at the most, as Go's runtime writes it.
-const USUAL: usize = 128;
+pub(super) const USUAL: usize = 128;
 
 /// From how many bytes of samples on another thread reads a part of them; and up to how many if all is kept: for a while that
 /// part is there twice.
@@ -45,13 +45,6 @@ pub(super) fn can_be_parted(table: Table, limits: &Limits, keep: Keep) -> bool {
         Keep::Top => usize::MAX,
     };
     (LARGE..=most).contains(&table.bytes)
-}
-
-/// Whether the first sample, and so most, can be read without looking at all that may be in one.
-pub(super) fn are_quick(survey: &Survey<'_>, locations: &Ids) -> bool {
-    let mut one = Samples::new(survey.sample_types.len());
-    let read = |(quick, sample): (Quick, _)| quick.read(sample, usize::MAX, &mut one).is_some();
-    Quick::of(locations).zip(survey.first_sample()).is_some_and(read)
 }
 
 /// How much of samples was read, kept or not.
@@ -81,10 +74,7 @@ pub(super) fn read(
     let mut all = Read::default();
     // What those before have left of them, if it was not kept.
     let mut left = limits.clone();
-    let quick = match keep {
-        Keep::All => None,
-        Keep::Top => Quick::of(locations),
-    };
+    let quick = Quick::of(survey, locations, keep);
     survey.each_entry(part, |entry| {
         let before = [samples.frames.len(), samples.labels.len()];
         let most = left.frames.saturating_sub(before[0]);
