@@ -30,7 +30,8 @@ pub(crate) fn decode(raw: &[u8], limits: &Limits, keep: Keep) -> Result<Profile,
     }
     limits::raw_bytes(raw.len(), limits)?;
     let survey = Survey::of(raw, limits)?;
-    let parted = is_one_free() && samples::can_be_parted(survey.samples, limits, keep);
+    let parted =
+        is_one_free() && samples::can_be_parted(survey.samples, survey.sample_types.len(), limits, keep);
     let (texts, mut read) = if parted {
         in_parts(&survey, limits, keep)?
     } else {
@@ -40,12 +41,12 @@ pub(crate) fn decode(raw: &[u8], limits: &Limits, keep: Keep) -> Result<Profile,
     };
     samples::order_labels(&mut read.samples, &texts);
     let header = header(&survey, &texts)?;
-    let Tables { mappings, functions, locations, lines, samples, .. } = read;
+    let Decoded { mappings, functions, locations, lines, samples, .. } = read;
     Ok(Profile { strings: texts.strings, header, mappings, functions, locations, lines, samples })
 }
 
-/// What leans on the texts.
-struct Tables {
+/// What leans on the texts, tables and samples.
+struct Decoded {
     mappings: Vec<Mapping>,
     functions: Vec<Function>,
     locations: Vec<Location>,
@@ -55,18 +56,17 @@ struct Tables {
 }
 
 /// The last samples are read by another thread if there is a core for it, while the tables and the first ones are.
-fn in_parts(survey: &Survey<'_>, limits: &Limits, keep: Keep) -> Result<(Texts, Tables), Error> {
+fn in_parts(survey: &Survey<'_>, limits: &Limits, keep: Keep) -> Result<(Texts, Decoded), Error> {
     // As writers number locations; whether this one did is known when the table is read.
     let expected = Ids::counting("location", survey.locations.count);
-    let tables = survey.locations.effort() + survey.functions.effort();
+    let is_quick = Quick::of(survey, &expected, keep).is_some();
+    // In what a byte of samples takes: more, where those are quick (measured on rclone-full).
+    let effort = survey.locations.effort() + survey.functions.effort();
+    let effort = if is_quick { effort * 3 / 2 } else { effort };
     let (before, beside) = match keep {
-        Keep::All => (Texts::read(survey)?, tables),
+        Keep::All => (Texts::read(survey)?, effort),
         // Texts of what is not kept have to be there, whatever they say.
-        Keep::Top if Quick::of(survey, &expected, keep).is_some() => {
-            // As long as they take then (measured on rclone-full).
-            (Texts::count(survey)?, tables * 3 / 2 + survey.strings.effort() * 2)
-        }
-        Keep::Top => (Texts::count(survey)?, tables + survey.strings.effort()),
+        Keep::Top => (Texts::count(survey)?, effort + survey.strings.effort() * 2),
     };
     let [first, second] = survey.parts(beside);
     let mut behind = samples::with_room(second, survey.sample_types.len(), limits, keep);
@@ -97,7 +97,7 @@ fn up_to(
     limits: &Limits,
     texts: &Texts,
     keep: Keep,
-) -> Result<(Tables, samples::Read), Error> {
+) -> Result<(Decoded, samples::Counts), Error> {
     let (mappings, mapping_ids) = tables::mappings(survey, texts)?;
     let (functions, function_ids) = tables::functions(survey, texts)?;
     let (locations, lines, location_ids) = tables::locations(survey, limits, &mapping_ids, &function_ids)?;
@@ -107,7 +107,7 @@ fn up_to(
     }
     let mut samples = samples::with_room(survey.samples, width, limits, keep);
     let read = samples::read(survey, (part, 0), (limits, keep), texts, &location_ids, &mut samples)?;
-    Ok((Tables { mappings, functions, locations, lines, location_ids, samples }, read))
+    Ok((Decoded { mappings, functions, locations, lines, location_ids, samples }, read))
 }
 
 fn header(survey: &Survey<'_>, texts: &Texts) -> Result<Header, Error> {

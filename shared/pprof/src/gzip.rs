@@ -12,8 +12,8 @@ use memchr::memmem;
 
 use crate::error::{Error, Fault};
 
-/// libdeflate's levels: README.md has the curve that they were chosen by. What is small, a compact form
-/// above all, is read more often than it is written, and the higher level takes less than a millisecond.
+/// libdeflate's levels: README.md has the curve that they were chosen by. What is small, a compact form above all, is worth the
+/// next one.
 const LEVEL: i32 = 1;
 const LEVEL_OF_SMALL: i32 = 2;
 const SMALL: usize = 256 << 10;

@@ -4,8 +4,6 @@
 
 mod recorded;
 
-use std::ops::Range;
-
 use autopgo_pprof::{Accumulator, Limits, Profile, compact, compact_all, gzip, on_cores, read_ahead};
 
 const CORES: [usize; 3] = [2, 3, 8];
@@ -80,31 +78,10 @@ fn what_is_wrong_has_the_same_words() {
     }
 }
 
-/// Where the entries of the table of locations are.
-fn locations(raw: &[u8]) -> Vec<Range<usize>> {
-    const LOCATION: usize = 4 << 3 | 2;
-    let mut at = 0;
-    let varint = |at: &mut usize| {
-        let length = raw[*at..].iter().position(|&byte| byte < 0x80).unwrap() + 1;
-        let bytes = &raw[*at..*at + length];
-        *at += length;
-        bytes.iter().rev().fold(0, |value, &byte| value << 7 | usize::from(byte & 0x7f))
-    };
-    let mut found = Vec::new();
-    while at < raw.len() {
-        let start = at;
-        let tag = varint(&mut at);
-        let value = varint(&mut at);
-        at += if tag & 7 == 2 { value } else { 0 };
-        found.extend((tag == LOCATION).then_some(start..at));
-    }
-    found
-}
-
 #[test]
 fn locations_that_are_not_counted_are_found_by_all_parts() {
     let raw = gzip::inflate(&recorded("rclone-full.pprof"), Limits::default().raw_bytes).unwrap();
-    let found = locations(&raw);
+    let found = recorded::locations(&raw);
     let [first, second, last] = [0, 1, found.len() - 1].map(|at| found[at].clone());
     assert_eq!(first.end, second.start);
     let swapped = [&raw[..first.start], &raw[second.clone()], &raw[first], &raw[second.end..]].concat();

@@ -1,5 +1,6 @@
 //! The real profiles of tests/fixtures.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// All that are protobufs, each as it stands in its file, by name.
@@ -34,4 +35,26 @@ pub(crate) fn broken(raw: &[u8], copies: usize) -> Vec<Vec<u8>> {
         broken
     };
     (0..copies).map(&mut copy).collect()
+}
+
+/// Where the entries of the table of locations are.
+#[allow(dead_code, reason = "not every test moves them")]
+pub(crate) fn locations(raw: &[u8]) -> Vec<Range<usize>> {
+    const LOCATION: usize = 4 << 3 | 2;
+    let mut at = 0;
+    let varint = |at: &mut usize| {
+        let length = raw[*at..].iter().position(|&byte| byte < 0x80).unwrap() + 1;
+        let bytes = &raw[*at..*at + length];
+        *at += length;
+        bytes.iter().rev().fold(0, |value, &byte| value << 7 | usize::from(byte & 0x7f))
+    };
+    let mut found = Vec::new();
+    while at < raw.len() {
+        let start = at;
+        let tag = varint(&mut at);
+        let value = varint(&mut at);
+        at += if tag & 7 == 2 { value } else { 0 };
+        found.extend((tag == LOCATION).then_some(start..at));
+    }
+    found
 }

@@ -82,3 +82,14 @@ fn what_is_not_kept_counts_against_the_limits() {
     has_the_same_edge(&raw, raw.len(), |labels| Limits { labels, ..Limits::default() });
     has_the_same_edge(&raw, 1_000, |most| Limits { labels_per_sample: most, ..Limits::default() });
 }
+
+#[test]
+fn locations_that_are_not_counted_are_found_by_both_parts() {
+    let raw = raw("rclone-full.pprof");
+    let found = recorded::locations(&raw);
+    let [first, second, last] = [0, 1, found.len() - 1].map(|at| found[at].clone());
+    let swapped = [&raw[..first.start], &raw[second.clone()], &raw[first], &raw[second.end..]].concat();
+    assert!(same(&swapped, &Limits::default(), "a swapped one"));
+    let without = [&raw[..last.start], &raw[last.end..]].concat();
+    assert!(!same(&without, &Limits::default(), "one without a location"));
+}

@@ -6,7 +6,7 @@ use super::survey::{Survey, Table};
 use super::tables::Texts;
 use crate::error::{Error, Fault};
 use crate::limits::{self, Limits};
-use crate::profile::{Label, LabelValue, Samples};
+use crate::profile::{Label, LabelValue, Samples, Span};
 use crate::strings::Str;
 use crate::wire::{Cursor, Field};
 
@@ -32,29 +32,33 @@ pub(super) const TOP: usize = 2;
 /// How many a stack has at the most, as Go's runtime writes it.
 pub(super) const USUAL: usize = 128;
 
-/// From how many bytes of samples on another thread reads a part of them; and up to how many if all is kept: for a while that
-/// part is there twice.
+/// From how many bytes of samples on another thread reads a part of them, and up to how many: what is kept of that part is there
+/// twice for a while.
 const LARGE: usize = 128 << 10;
 const HUGE: usize = 32 << 20;
 
-/// Whether samples may be read in parts: together they may pass no limit that one alone does not, for each frame and label
-/// takes a byte. Of what is not kept there may be more, as none of it is there; [`Read::within`] is asked then.
-pub(super) fn can_be_parted(table: Table, limits: &Limits, keep: Keep) -> bool {
-    let most = match keep {
-        Keep::All => HUGE.min(limits.frames).min(limits.labels),
-        Keep::Top => usize::MAX,
+/// Whether samples of so many values may be read in parts.
+pub(super) fn can_be_parted(table: Table, width: usize, limits: &Limits, keep: Keep) -> bool {
+    let (kept, most) = match keep {
+        // Together they pass no limit that one alone does not, for each frame and label takes a byte.
+        Keep::All => (table.bytes, HUGE.min(limits.frames).min(limits.labels)),
+        // Of what is not kept there may be more: `Counts::within` is asked then.
+        Keep::Top => {
+            let each = width * size_of::<i64>() + TOP * size_of::<u32>() + size_of::<Span>();
+            (table.count.saturating_mul(each), HUGE.max(2 * table.bytes))
+        }
     };
-    (LARGE..=most).contains(&table.bytes)
+    table.bytes >= LARGE && kept <= most
 }
 
 /// How much of samples was read, kept or not.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Read {
+pub(super) struct Counts {
     frames: usize,
     labels: usize,
 }
 
-impl Read {
+impl Counts {
     /// Both together, if they pass no limit.
     pub(super) fn within(self, other: Self, limits: &Limits) -> Result<(), Error> {
         limits::at_most("stack frames", self.frames + other.frames, limits.frames)?;
@@ -70,8 +74,8 @@ pub(super) fn read(
     texts: &Texts,
     locations: &Ids,
     samples: &mut Samples,
-) -> Result<Read, Error> {
-    let mut all = Read::default();
+) -> Result<Counts, Error> {
+    let mut all = Counts::default();
     // What those before have left of them, if it was not kept.
     let mut left = limits.clone();
     let quick = Quick::of(survey, locations, keep);
@@ -79,13 +83,13 @@ pub(super) fn read(
         let before = [samples.frames.len(), samples.labels.len()];
         let most = left.frames.saturating_sub(before[0]);
         let read = match quick.as_ref().and_then(|quick| quick.read(entry, most, samples)) {
-            Some(frames) => Read { frames, labels: 0 },
+            Some(frames) => Counts { frames, labels: 0 },
             None => Reader { sample, limits: &left, keep, texts, locations }.read(entry, samples)?,
         };
         sample += 1;
         left.frames -= read.frames - (samples.frames.len() - before[0]);
         left.labels -= read.labels - (samples.labels.len() - before[1]);
-        all = Read { frames: all.frames + read.frames, labels: all.labels + read.labels };
+        all = Counts { frames: all.frames + read.frames, labels: all.labels + read.labels };
         Ok(())
     })?;
     Ok(all)
@@ -121,7 +125,7 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     #[inline(never)]
-    pub(super) fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<Read, Error> {
+    pub(super) fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<Counts, Error> {
         let Self { sample, limits, .. } = *self;
         let (frames, labels) = (samples.frames.len(), samples.labels.len());
         let (mut value_count, mut label_count) = (0, 0);
@@ -158,7 +162,7 @@ impl Reader<'_> {
         if value_count != samples.width {
             return Err(Fault::ValueCount { sample, found: value_count, wanted: samples.width }.into());
         }
-        let read = Read { frames: samples.frames.len() - frames, labels: samples.labels.len() - labels };
+        let read = Counts { frames: samples.frames.len() - frames, labels: samples.labels.len() - labels };
         if self.keep == Keep::Top {
             samples.frames.truncate(frames + TOP);
             samples.labels.truncate(labels);

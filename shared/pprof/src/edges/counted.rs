@@ -20,10 +20,10 @@ use crate::cores::{both, is_one_free};
 use crate::error::{Error, Fault};
 use crate::profile::Profile;
 
-/// How many samples are worth being counted in two halves. Both look at the locations, and then all sums of the second are
-/// added to the first: of locations' lines there should be few.
+/// How many samples are worth being counted in two halves. Both look at all locations, and then all sums of the second are
+/// added to the first: of locations and their lines there should be few. More samples mostly make more sums.
 const HALVED: RangeInclusive<usize> = 1 << 12..=1 << 20;
-/// How many samples and lines are worth being counted by two who look at all of them, each for half of the callers.
+/// How many samples and lines, or locations, are worth being counted by two who look at all of them, each for half of the callers.
 const SHARED: usize = 1 << 17;
 
 /// How the samples of a profile are counted: the sums are the same.
@@ -39,10 +39,10 @@ enum Way {
 
 impl Way {
     fn of(profile: &Profile) -> Self {
-        let (samples, lines) = (profile.samples.len(), profile.lines.len());
+        let (samples, places) = (profile.samples.len(), profile.locations.len().max(profile.lines.len()));
         match is_one_free() {
-            true if HALVED.contains(&samples) && lines <= 2 * samples => Self::Halved,
-            true if samples + lines >= SHARED => Self::Shared,
+            true if HALVED.contains(&samples) && places <= 2 * samples => Self::Halved,
+            true if samples + places >= SHARED => Self::Shared,
             _ => Self::Alone,
         }
     }
@@ -72,19 +72,25 @@ impl Counted {
         let count = |callers, samples| count(profile, callers, samples, weight, &columns);
         let samples = profile.samples.len();
         Ok(match way {
-            Way::Alone => count(Callers::All, 0..samples),
+            Way::Alone => count(Callers::All, 0..samples).alone(),
             Way::Halved => {
                 let middle = samples / 2;
-                let (mut all, second) =
-                    both(true, || count(Callers::All, 0..middle), || count(Callers::All, middle..samples));
+                let (mut all, second) = both(
+                    true,
+                    || count(Callers::All, 0..middle).alone(),
+                    || count(Callers::All, middle..samples).alone(),
+                );
                 all.sums.add_named(&second.sums, |name| name);
                 all.start_line = all.start_line.max(second.start_line);
                 all
             }
             Way::Shared => {
-                let (mut all, odd) =
+                let (mut even, mut odd) =
                     both(true, || count(Callers::Even, 0..samples), || count(Callers::Odd, 0..samples));
-                all.sums.append(odd.sums);
+                // One of them has met those of all callers.
+                even.twins.finish(&mut odd.counted.sums);
+                let mut all = even.alone();
+                all.sums.append(odd.counted.sums);
                 all
             }
         })
@@ -95,13 +101,26 @@ impl Counted {
     }
 }
 
-fn count(
-    profile: &Profile,
+/// What was counted but for twins, which may have calls of any caller.
+struct Counting<'a> {
+    counted: Counted,
+    twins: Twins<'a>,
+}
+
+impl Counting<'_> {
+    fn alone(mut self) -> Counted {
+        self.twins.finish(&mut self.counted.sums);
+        self.counted
+    }
+}
+
+fn count<'a>(
+    profile: &'a Profile,
     callers: Callers,
     samples: Range<usize>,
     weight: usize,
     columns: &Range<usize>,
-) -> Counted {
+) -> Counting<'a> {
     let mut sums = Sums::of_callers(callers, columns.len(), weight - columns.start);
     let mut places = Places::of(profile, columns.len(), &mut sums);
     let mut twins = Twins::of(profile, columns.len());
@@ -123,7 +142,10 @@ fn count(
                 [leaf, caller] => {
                     let [to, from] = [leaf, caller].map(|at| places.at(at));
                     if from.address == to.address {
-                        twins.add(caller, leaf, values);
+                        // Once is enough for all.
+                        if callers != Callers::Odd {
+                            twins.add(caller, leaf, values);
+                        }
                     } else {
                         match places.link(from, to.name) {
                             Link::At(place) => sums.add_at(place, values),
@@ -144,8 +166,7 @@ fn count(
         links.clear();
     }
     places.finish(&mut sums);
-    twins.finish(&mut sums);
-    Counted { sums, start_line }
+    Counting { counted: Counted { sums, start_line }, twins }
 }
 
 /// The first sample type that the compiler takes as a weight.

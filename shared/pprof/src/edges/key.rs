@@ -65,7 +65,8 @@ impl Offsets {
     #[cold]
     #[inline(never)]
     fn number(&mut self, offset: i64) -> u32 {
-        // There are fewer: each is of a line of more than four bytes, and a profile has less than 2^32.
+        // There are fewer than 2^30: each is of a line of more than four bytes, and a profile has less than 2^32. Those of
+        // all profiles of a merge are held at once.
         NUMBERED | index(self.others.of(offset))
     }
 

@@ -118,10 +118,11 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Adds all of these up by call.
+    /// Adds all of these up by call, where a sample had any.
     pub(super) fn finish(self, sums: &mut Sums) {
         let of_each = self.edges.iter().zip(self.values.chunks_exact(self.width));
         let calls = of_each
+            .filter(|(_, values)| values.iter().any(|&value| value != 0))
             .flat_map(|(edges, values)| self.keys[edges.range()].iter().map(move |&key| (key, values)));
         sums.add_many(calls);
     }

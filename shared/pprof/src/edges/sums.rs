@@ -144,11 +144,11 @@ impl Sums {
         });
     }
 
-    /// Adds the sums of other calls, which have their `name`s here.
+    /// Adds the sums of other calls, whoever's they are; they have their `name`s here.
     pub(super) fn add_named(&mut self, other: &Self, mut name: impl FnMut(Str) -> Str) {
         for (&key, values) in other.keys.iter().zip(other.values.chunks_exact(other.width)) {
             let Call { caller, callee, offset } = other.call(key);
-            let Some(site) = self.site(name(caller), offset) else { continue };
+            let site = self.offsets.site(name(caller), offset);
             let place = self.place(Key::new(site, name(callee)));
             let at = place as usize * self.width;
             add_each(&mut self.values[at..at + self.width], values);
@@ -160,6 +160,7 @@ impl Sums {
     pub(super) fn append(&mut self, mut other: Self) {
         self.close();
         other.close();
+        self.callers = Callers::All;
         if other.offsets.are_plain() {
             self.keys.append(&mut other.keys);
         } else {

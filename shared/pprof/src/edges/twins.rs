@@ -47,9 +47,9 @@ impl<'a> Twins<'a> {
         }
     }
 
-    /// Adds all of these up by call: to each location's own edges what its samples have, to the edge from
+    /// Adds all of these up by call, of those callers that the sums are of: to each location's own edges what its samples have, to the edge from
     /// one to the other what the pair's have; and an edge that both have was counted once too often.
-    pub(super) fn finish(mut self, sums: &mut Sums) {
+    pub(super) fn finish(&mut self, sums: &mut Sums) {
         let (mut nodes, mut edges) = (Numbers::new(), Numbers::new());
         let twins: Vec<Twin> = self
             .locations
@@ -72,7 +72,8 @@ impl<'a> Twins<'a> {
         for (twin, values) in twins.iter().zip(self.by_location.chunks_exact(self.width)) {
             twin.edges.iter().for_each(|&edge| add(edge, edges.things()[edge as usize], values));
         }
-        let pairs = self.pairs.things().iter().zip(self.by_pair.chunks_exact_mut(self.width));
+        let pairs = self.pairs.things().iter().zip(self.by_pair.chunks_exact(self.width));
+        let mut less = Vec::with_capacity(self.width);
         for (&(caller, leaf), values) in pairs {
             let [from, to] = [caller, leaf].map(|at| &twins[self.locations.of(at)]);
             if from.innermost != to.outermost {
@@ -83,9 +84,10 @@ impl<'a> Twins<'a> {
                 }
             }
             if caller != leaf {
-                values.iter_mut().for_each(|value| *value = value.wrapping_neg());
+                less.clear();
+                less.extend(values.iter().map(|value| value.wrapping_neg()));
                 for edge in common(&from.edges, &to.edges) {
-                    add(edge, edges.things()[edge as usize], values);
+                    add(edge, edges.things()[edge as usize], &less);
                 }
             }
         }
