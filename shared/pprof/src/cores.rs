@@ -54,11 +54,20 @@ pub(crate) fn both<A: Send, B: Send>(
     here: impl FnOnce() -> A + Send,
     there: impl FnOnce() -> B + Send,
 ) -> (A, B) {
-    let Some(core) = worth.then(Core::take).flatten() else {
-        return (here(), there());
-    };
-    // The core is free again when that part is done, whatever goes on here.
-    rayon::join(here, move || lend(Some(&core), there))
+    at_once(worth.then(Core::take).flatten(), here, there)
+}
+
+/// The same with a core that was taken before, for what is done in another way without one.
+pub(crate) fn at_once<A: Send, B: Send>(
+    core: Option<Core>,
+    here: impl FnOnce() -> A + Send,
+    there: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    match core {
+        // The core is free again when that part is done, whatever goes on here.
+        Some(core) => rayon::join(here, move || lend(Some(&core), there)),
+        None => (here(), there()),
+    }
 }
 
 /// Whether there are others at all, perhaps at work now.

@@ -16,7 +16,7 @@ use super::calls::Take;
 use super::places::{Link, Places};
 use super::sums::{BLOCK, Callers, Sums};
 use super::twins::Twins;
-use crate::cores::{both, is_one_free};
+use crate::cores::{Core, at_once};
 use crate::error::{Error, Fault};
 use crate::profile::Profile;
 
@@ -27,7 +27,7 @@ const HALVED: RangeInclusive<usize> = 1 << 12..=1 << 20;
 const SHARED: usize = 1 << 17;
 
 /// How the samples of a profile are counted: the sums are the same.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Alone,
     /// Each half by another.
@@ -38,12 +38,15 @@ enum Way {
 }
 
 impl Way {
+    /// If there is a core.
     fn of(profile: &Profile) -> Self {
         let (samples, places) = (profile.samples.len(), profile.locations.len().max(profile.lines.len()));
-        match is_one_free() {
-            true if HALVED.contains(&samples) && places <= 2 * samples => Self::Halved,
-            true if samples + places >= SHARED => Self::Shared,
-            _ => Self::Alone,
+        if HALVED.contains(&samples) && places <= 2 * samples {
+            Self::Halved
+        } else if samples + places >= SHARED {
+            Self::Shared
+        } else {
+            Self::Alone
         }
     }
 }
@@ -56,10 +59,15 @@ pub(super) struct Counted {
 
 impl Counted {
     pub(super) fn of(profile: &Profile, take: Take) -> Result<Self, Error> {
-        Self::by(Way::of(profile), profile, take)
+        let way = Way::of(profile);
+        // One that another takes meanwhile would leave both parts to this thread, and the work is more than that of one.
+        match (way != Way::Alone).then(Core::take).flatten() {
+            Some(core) => Self::by(way, Some(core), profile, take),
+            None => Self::by(Way::Alone, None, profile, take),
+        }
     }
 
-    fn by(way: Way, profile: &Profile, take: Take) -> Result<Self, Error> {
+    fn by(way: Way, core: Option<Core>, profile: &Profile, take: Take) -> Result<Self, Error> {
         if profile.samples.len() == 0 {
             return Ok(Self { sums: Sums::new(1, 0), start_line: None });
         }
@@ -75,8 +83,8 @@ impl Counted {
             Way::Alone => count(Callers::All, 0..samples).alone(),
             Way::Halved => {
                 let middle = samples / 2;
-                let (mut all, second) = both(
-                    true,
+                let (mut all, second) = at_once(
+                    core,
                     || count(Callers::All, 0..middle).alone(),
                     || count(Callers::All, middle..samples).alone(),
                 );
@@ -86,7 +94,7 @@ impl Counted {
             }
             Way::Shared => {
                 let (mut even, mut odd) =
-                    both(true, || count(Callers::Even, 0..samples), || count(Callers::Odd, 0..samples));
+                    at_once(core, || count(Callers::Even, 0..samples), || count(Callers::Odd, 0..samples));
                 // One of them has met those of all callers.
                 even.twins.finish(&mut odd.counted.sums);
                 let mut all = even.alone();
@@ -210,7 +218,7 @@ mod tests {
 
     /// All calls with their sums, in an order, and what else there is to know.
     fn said(profile: &Profile, take: Take, way: Way) -> Vec<String> {
-        let Counted { sums, start_line } = Counted::by(way, profile, take).unwrap();
+        let Counted { sums, start_line } = Counted::by(way, None, profile, take).unwrap();
         let call = |(at, &key)| format!("{:?} {:?}", sums.call(key), sums.at(at));
         let mut said: Vec<String> = sums.keys.iter().enumerate().map(call).collect();
         said.sort();
