@@ -23,7 +23,8 @@ use crate::profile::Profile;
 /// How many samples are worth being counted in two halves. Both look at all locations, and then all sums of the second are
 /// added to the first: of locations and their lines there should be few. More samples mostly make more sums.
 const HALVED: RangeInclusive<usize> = 1 << 12..=1 << 20;
-/// How many samples and lines, or locations, are worth being counted by two who look at all of them, each for half of the callers.
+/// How many samples and lines, or locations, are worth being counted by two who look at all of them, each for half of the
+/// callers.
 const SHARED: usize = 1 << 17;
 
 /// How the samples of a profile are counted: the sums are the same.
@@ -60,7 +61,7 @@ pub(super) struct Counted {
 impl Counted {
     pub(super) fn of(profile: &Profile, take: Take) -> Result<Self, Error> {
         let way = Way::of(profile);
-        // One that another takes meanwhile would leave both parts to this thread, and the work is more than that of one.
+        // Taken before: without one, both parts would be this thread's, which are more work than doing it alone.
         match (way != Way::Alone).then(Core::take).flatten() {
             Some(core) => Self::by(way, Some(core), profile, take),
             None => Self::by(Way::Alone, None, profile, take),

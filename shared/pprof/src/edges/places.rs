@@ -39,7 +39,7 @@ pub(super) enum Link {
     NotCounted,
 }
 
-/// The places of a profile, and what they are as callers, as that is asked for.
+/// The places of all locations of a profile, used or not, with the sums of their own edges.
 pub(super) struct Places<'a> {
     profile: &'a Profile,
     width: usize,
@@ -85,8 +85,8 @@ impl<'a> Places<'a> {
             }
             places.push(place);
         }
-        // Zeroes that are written: of memory that is zero as it comes each page would be met twice, first by reading, and by the
-        // second time it would have to be taken from what other threads see.
+        // Zeroes that are written. A page of memory that comes as zeroes would be mapped twice, for reading and then for
+        // writing, and for the second time other cores are interrupted.
         let values = repeat_n(0, edges.len() * width).collect();
         Self { profile, width, places, startless: Vec::new(), edges, keys, values }
     }

@@ -76,21 +76,30 @@ impl Sums {
         self.callers.have(caller).then(|| self.offsets.site(caller, offset))
     }
 
-    /// Adds values to a call. Where its sums are.
+    /// Adds values to a call. Where its sums are. Those of a new one are written once, not as zeroes first.
     #[inline(always)]
     fn add(&mut self, key: Key, values: &[i64]) -> u32 {
         self.total += i128::from(values[self.weight]);
-        let new = index(self.keys.len());
-        let Self { index, keys, hasher, .. } = self;
-        let place = index.find_or_add(hasher.hash_one(key), new, |at| keys[at as usize] == key);
-        if place == new {
-            keys.push(key);
+        let (place, is_new) = self.find(key);
+        if is_new {
             self.values.extend(values);
         } else {
             let at = place as usize * self.width;
             add_each(&mut self.values[at..at + self.width], values);
         }
         place
+    }
+
+    /// Where the sums of a call are; and whether it is new, so that they have to be put there.
+    #[inline(always)]
+    fn find(&mut self, key: Key) -> (u32, bool) {
+        let new = index(self.keys.len());
+        let Self { index, keys, hasher, .. } = self;
+        let place = index.find_or_add(hasher.hash_one(key), new, |at| keys[at as usize] == key);
+        if place == new {
+            keys.push(key);
+        }
+        (place, place == new)
     }
 
     /// Adds values to each of these calls, however many.
@@ -187,14 +196,11 @@ impl Sums {
 
     /// Where the sums of a call are, which is a new one if it is not known yet.
     pub(super) fn place(&mut self, key: Key) -> u32 {
-        let new = index(self.keys.len());
-        let Self { index, keys, hasher, .. } = self;
-        let at = index.find_or_add(hasher.hash_one(key), new, |at| keys[at as usize] == key);
-        if at == new {
-            keys.push(key);
+        let (place, is_new) = self.find(key);
+        if is_new {
             self.values.resize(self.keys.len() * self.width, 0);
         }
-        at
+        place
     }
 
     /// Adds to the sums at a place.
