@@ -8,6 +8,7 @@
 
 mod ids;
 mod outward;
+mod packed;
 mod quick;
 mod samples;
 mod survey;
@@ -59,7 +60,7 @@ struct Decoded {
 fn in_parts(survey: &Survey<'_>, limits: &Limits, keep: Keep) -> Result<(Texts, Decoded), Error> {
     // As writers number locations; whether this one did is known when the table is read.
     let expected = Ids::counting("location", survey.locations.count);
-    let is_quick = Quick::of(survey, &expected, keep).is_some();
+    let is_quick = Quick::of(survey, &expected).is_some();
     // In what a byte of samples takes: more, where those are quick (measured on rclone-full).
     let effort = survey.locations.effort() + survey.functions.effort();
     let effort = if is_quick { effort * 3 / 2 } else { effort };

@@ -1,8 +1,12 @@
-//! The protobuf wire format, the hot bytes: a cursor over fields, and [`output`]. Accepts exactly what google/pprof's `profile/proto.go` accepts: varints of up to ten
-//! bytes (bits past the 64th fall away), wire types 0, 1, 2 and 5, repeated numbers packed or not.
+//! The protobuf wire format, the hot bytes: a cursor over fields, and [`output`]. Accepts exactly what google/pprof's
+//! `profile/proto.go` accepts: varints of up to ten bytes (bits past the 64th fall away), wire types 0, 1, 2 and 5, repeated
+//! numbers packed or not.
 
+mod field;
 mod output;
 
+pub(crate) use self::field::Field;
+use self::field::Value;
 pub(crate) use self::output::{Codes, Message, NUMBER, Output, measure, varint_len, write};
 use crate::error::{Error, Fault};
 
@@ -19,21 +23,6 @@ pub(crate) struct Cursor<'a> {
     raw: &'a [u8],
     at: usize,
     end: usize,
-}
-
-/// One field of a message.
-pub(crate) struct Field<'a> {
-    pub(crate) number: u64,
-    /// Where its tag stands.
-    pub(crate) at: usize,
-    value: Value<'a>,
-}
-
-enum Value<'a> {
-    Varint(u64),
-    Fixed64,
-    Bytes(Cursor<'a>),
-    Fixed32,
 }
 
 impl<'a> Cursor<'a> {
@@ -56,6 +45,18 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn bytes(&self) -> &'a [u8] {
         self.raw.get(self.at..self.end).unwrap_or_default()
+    }
+
+    /// What is left, and so many bytes behind it. `None` if there are less.
+    #[inline(always)]
+    pub(crate) fn bytes_and(&self, more: usize) -> Option<&'a [u8]> {
+        self.raw.get(self.at..self.end + more)
+    }
+
+    /// So many bytes of the profile, from a place that is so far `before` the one that is so far `ahead`. `None` if it has less.
+    #[inline(always)]
+    pub(crate) fn window<const N: usize>(&self, before: usize, ahead: usize) -> Option<&'a [u8; N]> {
+        self.raw.get((self.at + ahead).checked_sub(before)?..)?.first_chunk()
     }
 
     /// The next field, `None` at the end of the message.
@@ -95,7 +96,7 @@ impl<'a> Cursor<'a> {
             let tag = self.varint()?;
             let field = (tag >> 3).wrapping_sub(1) as usize;
             match numbers.get_mut(field) {
-                Some(number) if tag & 7 == 0 => *number = self.varint()?,
+                Some(number) if tag & 7 == 0 => *number = self.number()?,
                 Some(_) => return Err(self.value(tag, at)?.mismatch(names[field], "0 (a number)")),
                 None => other(&self.value(tag, at)?)?,
             }
@@ -165,17 +166,19 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// The next number, if it takes three bytes at most and four are left to look at: without a branch
-    /// between one byte and two, which would be guessed wrong.
+    /// The next number, which may well take two bytes or three.
+    #[inline(always)]
+    pub(crate) fn number(&mut self) -> Result<u64, Error> {
+        match self.short_varint() {
+            Some(number) => Ok(u64::from(number)),
+            None => self.varint(),
+        }
+    }
+
+    /// The next number, if it takes three bytes at most and four are left to look at.
     #[inline(always)]
     pub(crate) fn short_varint(&mut self) -> Option<u32> {
-        let word = u32::from_le_bytes(*self.raw.get(self.at..)?.first_chunk()?);
-        let two = word >> 7 & 1;
-        let (number, length) = match word & 0x80_8080 {
-            0x80_8080 => return None,
-            0x8080 => (word & 0x7f | word >> 1 & 0x3f80 | word >> 2 & 0x1f_c000, 3),
-            _ => (word & 0x7f | word >> 1 & 0x3f80 & 0_u32.wrapping_sub(two), 1 + two as usize),
-        };
+        let (number, length) = short(*self.window(0, 0)?)?;
         if self.at + length > self.end {
             return None;
         }
@@ -188,18 +191,43 @@ impl<'a> Cursor<'a> {
     pub(crate) fn pass_short(&mut self, tag: u8, most: usize) -> (usize, usize) {
         let (mut count, mut bytes) = (0, 0);
         while count < most
-            && let Some(&[next, low, high]) = self.raw.get(self.at..).and_then(|rest| rest.first_chunk())
+            && let Some(message) = self.message(tag)
         {
-            // Without a branch between lengths of one byte and two: they mix.
-            let two = usize::from(low >> 7);
-            let length = usize::from(low & 0x7f) | (usize::from(high) * two) << 7;
-            let end = self.at + 2 + two + length;
-            if next != tag || usize::from(high >> 7) & two != 0 || end > self.end {
-                break;
-            }
-            (count, bytes, self.at) = (count + 1, bytes + length, end);
+            (count, bytes) = (count + 1, bytes + (message.end - message.at));
         }
         (count, bytes)
+    }
+
+    /// What is in the next field, if it is a message of this tag of one byte and has less than 16 KiB.
+    #[inline(always)]
+    pub(crate) fn message(&mut self, tag: u8) -> Option<Self> {
+        let (found, content, rest) = self.short_message()?;
+        (found == tag).then(|| {
+            *self = rest;
+            content
+        })
+    }
+
+    /// The next field, if it is a message whose tag has one byte and which has less than 16 KiB: the tag, what is in it, and what
+    /// follows it.
+    #[inline(always)]
+    pub(crate) fn short_message(self) -> Option<(u8, Self, Self)> {
+        let &[tag, low, high] = self.window(0, 0)?;
+        // Without a branch between lengths of one byte and two: they mix.
+        let two = usize::from(low >> 7);
+        let length = usize::from(low & 0x7f) | (usize::from(high) * two) << 7;
+        let start = self.at + 2 + two;
+        let end = start + length;
+        if tag & 0x87 != 2 || usize::from(high >> 7) & two != 0 || end > self.end {
+            return None;
+        }
+        Some((tag, Self { at: start, end, ..self }, Self { at: end, ..self }))
+    }
+
+    /// Passes over this tag of one byte, if it is next.
+    #[inline(always)]
+    pub(crate) fn tag(&mut self, tag: u8) -> Option<()> {
+        (self.at < self.end && *self.raw.get(self.at)? == tag).then(|| self.at += 1)
     }
 
     #[inline(always)]
@@ -211,6 +239,19 @@ impl<'a> Cursor<'a> {
         let taken = Self { end: self.at + needs as usize, ..*self };
         self.at = taken.end;
         Ok(taken)
+    }
+}
+
+/// The number that these bytes begin with, and how many it takes, if they are three at the most: without a branch between one
+/// and two, which would be guessed wrong.
+#[inline(always)]
+pub(crate) fn short(bytes: [u8; 4]) -> Option<(u32, usize)> {
+    let word = u32::from_le_bytes(bytes);
+    let two = word >> 7 & 1;
+    match word & 0x80_8080 {
+        0x80_8080 => None,
+        0x8080 => Some((word & 0x7f | word >> 1 & 0x3f80 | word >> 2 & 0x1f_c000, 3)),
+        _ => Some((word & 0x7f | word >> 1 & 0x3f80 & 0_u32.wrapping_sub(two), 1 + two as usize)),
     }
 }
 
@@ -232,65 +273,6 @@ fn unknown_wire_type(wire: u64, at: usize) -> Error {
 #[inline(never)]
 fn too_short(needs: u64, left: usize, at: usize) -> Error {
     Fault::Short { at, needs, left }.into()
-}
-
-impl<'a> Field<'a> {
-    #[inline(always)]
-    pub(crate) fn uint(&self, name: &'static str) -> Result<u64, Error> {
-        match self.value {
-            Value::Varint(value) => Ok(value),
-            _ => Err(self.mismatch(name, "0 (a number)")),
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn int(&self, name: &'static str) -> Result<i64, Error> {
-        self.uint(name).map(u64::cast_signed)
-    }
-
-    pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Error> {
-        self.uint(name).map(|value| value != 0)
-    }
-
-    /// The content of a string or of a message.
-    #[inline(always)]
-    pub(crate) fn content(&self, name: &'static str) -> Result<Cursor<'a>, Error> {
-        match self.value {
-            Value::Bytes(content) => Ok(content),
-            _ => Err(self.mismatch(name, "2 (a string or message)")),
-        }
-    }
-
-    /// Every number of a repeated field, packed or alone.
-    #[inline(always)]
-    pub(crate) fn each(
-        &self,
-        name: &'static str,
-        mut take: impl FnMut(u64) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        match self.value {
-            Value::Varint(value) => take(value),
-            Value::Bytes(packed) => packed.each_varint(take),
-            _ => Err(self.mismatch(name, "0 or 2 (numbers)")),
-        }
-    }
-
-    #[inline(always)]
-    fn mismatch(&self, field: &'static str, wanted: &'static str) -> Error {
-        let found = match self.value {
-            Value::Varint(_) => 0,
-            Value::Fixed64 => 1,
-            Value::Bytes(_) => 2,
-            Value::Fixed32 => 5,
-        };
-        wrong_type(field, self.at, found, wanted)
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn wrong_type(field: &'static str, at: usize, found: u8, wanted: &'static str) -> Error {
-    Fault::FieldType { field, at, found, wanted }.into()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! An upload looked at without being kept: its tables are read, because samples name what is in them, and its samples
 //! one after another. No text is copied and no stack is stored, so it takes the inflated profile and little more.
 
-use super::samples::{Keep, Reader};
+use super::samples::{Counts, Keep, Reader};
 use super::survey::Survey;
 use super::tables::{self, Texts};
 use crate::error::{Error, Fault};
@@ -46,17 +46,15 @@ impl<'a> Outward<'a> {
             return Err(Fault::NoSampleTypes.into());
         }
         let mut one = Samples::new(width);
-        // What the samples before have left of the limits on all of them together.
-        let (mut frames, mut labels) = (limits.frames, limits.labels);
-        let mut left = limits.clone();
+        let mut before = Counts::default();
         let mut sample = 0;
         outward.survey.each_entry(outward.survey.samples, |entry| {
             one.clear();
-            (left.frames, left.labels) = (frames.min(DEEPEST), labels);
-            let (keep, texts, locations) = (Keep::All, &outward.texts, &location_ids);
-            Reader { sample, limits: &left, keep, texts, locations }.read(entry, &mut one)?;
-            frames -= one.frames.len();
-            labels -= one.labels.len();
+            let frames = limits.frames.min(before.frames + DEEPEST);
+            let (limits, keep) = (&Limits { frames, ..limits.clone() }, Keep::All);
+            let (texts, locations) = (&outward.texts, &location_ids);
+            let read = Reader { sample, before, limits, keep, texts, locations }.read(entry, &mut one)?;
+            before = before.and(read);
             sample += 1;
             see(&outward, &one.frames, &one.values)
         })?;

@@ -1,7 +1,8 @@
-//! Samples as Go's writers have them: a stack of several frames, its values, and nothing else.
+//! Samples as Go's writers have them: a stack and values, in the order that the first sample has them in, and then labels.
 
 use super::ids::Ids;
-use super::samples::{FRAMES, Keep, TOP, USUAL, VALUE, VALUES, next};
+use super::packed::Packed;
+use super::samples::{Counts, FRAME, FRAMES, Reader, TOP, USUAL, VALUE, VALUES};
 use super::survey::Survey;
 use crate::profile::Samples;
 use crate::wire::Cursor;
@@ -13,81 +14,131 @@ const PACKED: usize = 3;
 pub(super) struct Quick {
     /// How many locations there are, whose ids count from 1.
     locations: u64,
-    /// How many frames of a stack are kept.
-    kept: usize,
+    packed: Packed,
+    /// As runtime/pprof has them (proto.go: `pbSample`); google/pprof has stacks first (profile/encode.go).
+    values_first: bool,
 }
 
 impl Quick {
     /// `None` if ids do not count, or the first sample is not as expected, and so most may not be.
-    pub(super) fn of(survey: &Survey<'_>, locations: &Ids, keep: Keep) -> Option<Self> {
-        let kept = match keep {
-            Keep::All => usize::MAX,
-            Keep::Top => TOP,
-        };
-        let quick = Self { locations: locations.counted()?, kept };
+    pub(super) fn of(survey: &Survey<'_>, locations: &Ids) -> Option<Self> {
+        let locations = locations.counted()?;
+        let mut first = survey.first_sample()?;
+        let values_first = [VALUE, VALUES].contains(&{ first }.varint().ok()?);
+        let quick = Self { locations, packed: Packed::up_to(locations), values_first };
         let mut one = Samples::new(survey.sample_types.len());
         // A frame takes up to four bytes, mostly.
-        let first = quick.read(survey.first_sample()?, 4 * USUAL, &mut one);
-        first.map(|_| quick)
+        quick.head::<true>(&mut first, 4 * USUAL, &mut one).map(|_| quick)
     }
 
-    /// Reads a sample behind others. How many frames it has, of which there may be so many. `None` if it is not as expected,
-    /// right or wrong: then nothing is added.
+    /// Reads a sample behind others, all of it or what the compiler looks at. What was in it; `None` if it is not as expected, right
+    /// or wrong: then nothing is added.
     #[inline(always)]
-    pub(super) fn read(&self, cursor: Cursor<'_>, most: usize, samples: &mut Samples) -> Option<usize> {
-        let (frames, values) = (samples.frames.len(), samples.values.len());
-        let read = self.parts(cursor, most, samples);
+    pub(super) fn read<const ALL: bool>(
+        &self,
+        sample: Cursor<'_>,
+        reader: &Reader<'_>,
+        samples: &mut Samples,
+    ) -> Option<Counts> {
+        let (frames, values, labels) = (samples.frames.len(), samples.values.len(), samples.labels.len());
+        let read = self.parts::<ALL>(sample, reader, samples);
         if read.is_some() {
-            samples.close(frames, samples.labels.len());
+            samples.close(frames, labels);
         } else {
             samples.frames.truncate(frames);
             samples.values.truncate(values);
+            samples.labels.truncate(labels);
         }
         read
     }
 
     #[inline(always)]
-    fn parts(&self, mut cursor: Cursor<'_>, most: usize, samples: &mut Samples) -> Option<usize> {
-        let mut stack = part(&mut cursor, FRAMES)?;
+    fn parts<const ALL: bool>(
+        &self,
+        mut sample: Cursor<'_>,
+        reader: &Reader<'_>,
+        samples: &mut Samples,
+    ) -> Option<Counts> {
+        let frames = self.head::<ALL>(&mut sample, reader.left().frames, samples)?;
+        let labels = if sample.is_empty() { 0 } else { reader.labels(sample, samples)? };
+        Some(Counts { frames, labels })
+    }
+
+    /// Reads stack and values. How many frames there are.
+    #[inline(always)]
+    fn head<const ALL: bool>(
+        &self,
+        sample: &mut Cursor<'_>,
+        most: usize,
+        samples: &mut Samples,
+    ) -> Option<usize> {
+        if self.values_first {
+            values(sample, samples)?;
+        }
+        let frames = self.stack::<ALL>(sample, most, samples)?;
+        if !self.values_first {
+            values(sample, samples)?;
+        }
+        Some(frames)
+    }
+
+    #[inline(always)]
+    fn stack<const ALL: bool>(
+        &self,
+        sample: &mut Cursor<'_>,
+        most: usize,
+        samples: &mut Samples,
+    ) -> Option<usize> {
+        let Some(mut stack) = sample.message(FRAMES as u8) else {
+            return self.short_stack(sample, most, samples);
+        };
         // Each takes a byte at least.
         (stack.bytes().len() <= most).then_some(())?;
-        let mut frames = 0;
-        while !stack.is_empty() {
-            let frame = next(&mut stack).ok()?.wrapping_sub(1);
+        if ALL {
+            return self.packed.read(stack, &mut samples.frames);
+        }
+        let count = self.packed.count(stack)?;
+        for _ in 0..count.min(TOP) {
+            samples.frames.push((stack.number().ok()? - 1) as u32);
+        }
+        Some(count)
+    }
+
+    /// One that is not packed.
+    #[inline(never)]
+    fn short_stack(&self, sample: &mut Cursor<'_>, most: usize, samples: &mut Samples) -> Option<usize> {
+        let mut count = 0;
+        while count < PACKED - 1 && sample.tag(FRAME as u8).is_some() {
+            let frame = sample.number().ok()?.wrapping_sub(1);
             (frame < self.locations).then_some(())?;
-            if frames < self.kept {
-                samples.frames.push(frame as u32);
-            }
-            frames += 1;
+            samples.frames.push(frame as u32);
+            count += 1;
         }
-        let alone = samples.width < PACKED;
-        if !alone {
-            let values = part(&mut cursor, VALUES)?;
-            cursor = cursor.is_empty().then_some(values)?;
-        }
-        for _ in 0..samples.width {
-            if alone {
-                (cursor.varint().ok()? == VALUE).then_some(())?;
-            }
-            samples.values.push(cursor.varint().ok()?.cast_signed());
-        }
-        cursor.is_empty().then_some(frames)
+        (count <= most).then_some(count)
     }
 }
 
-/// The content of a field that has to be the next one.
 #[inline(always)]
-fn part<'a>(cursor: &mut Cursor<'a>, tag: u64) -> Option<Cursor<'a>> {
-    let at = cursor.at();
-    (cursor.varint().ok()? == tag).then_some(())?;
-    cursor.content(at).ok()
+fn values(sample: &mut Cursor<'_>, samples: &mut Samples) -> Option<()> {
+    if samples.width < PACKED {
+        for _ in 0..samples.width {
+            sample.tag(VALUE as u8)?;
+            samples.values.push(sample.varint().ok()?.cast_signed());
+        }
+        return Some(());
+    }
+    let mut packed = sample.message(VALUES as u8)?;
+    for _ in 0..samples.width {
+        samples.values.push(packed.varint().ok()?.cast_signed());
+    }
+    packed.is_empty().then_some(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Limits;
-    use crate::decode::samples::{self, Reader};
+    use crate::decode::samples::{self, Keep, Reader};
     use crate::decode::tables::Texts;
 
     fn varint(mut value: u64) -> Vec<u8> {
@@ -114,30 +165,33 @@ mod tests {
         }
     }
 
-    /// A profile of so many locations and sample types, and these samples.
+    /// A profile of so many locations and sample types, and these samples, with a location behind each.
     fn profile(locations: u64, width: usize, samples: &[Vec<u8>]) -> Vec<u8> {
+        let location = |id| message(34, &[&[8][..], &varint(id)].concat());
         let mut raw: Vec<u8> = (0..width).flat_map(|_| message(10, &[8, 1, 16, 1])).collect();
-        raw.extend(samples.iter().flat_map(|sample| message(18, sample)));
-        raw.extend((1..=locations).flat_map(|id| message(34, &[&[8][..], &varint(id)].concat())));
+        for (id, sample) in (1..).zip(samples) {
+            raw.extend(message(18, sample));
+            raw.extend(location(id));
+        }
+        raw.extend((1 + samples.len() as u64..=locations).flat_map(location));
         raw.extend([50, 0, 50, 1, b'a']);
         raw
     }
 
     /// All samples, or what is wrong: each read by looking at all that may be in one, or the way that all are read.
-    fn samples(raw: &[u8], keep: Keep, quickly: bool) -> Result<Vec<String>, String> {
-        let limits = Limits::default();
-        let survey = Survey::of(raw, &limits).unwrap();
-        let (texts, locations) = (Texts::read(&survey).unwrap(), ids(&survey));
+    fn samples(raw: &[u8], limits: &Limits, keep: Keep, quickly: bool) -> Result<Vec<String>, String> {
+        let survey = Survey::of(raw, &Limits::default()).unwrap();
+        let (texts, locations) = (&Texts::read(&survey).unwrap(), &ids(&survey));
         let mut samples = Samples::new(survey.sample_types.len());
         let read = if quickly {
             let all = (survey.samples, 0);
-            samples::read(&survey, all, (&limits, keep), &texts, &locations, &mut samples).map(drop)
+            samples::read(&survey, all, (limits, keep), texts, locations, &mut samples).map(drop)
         } else {
-            let mut sample = 0;
+            let mut reader = Reader { sample: 0, before: Counts::default(), limits, keep, texts, locations };
             survey.each_entry(survey.samples, |entry| {
-                let reader = Reader { sample, limits: &limits, keep, texts: &texts, locations: &locations };
-                sample += 1;
-                reader.read(entry, &mut samples).map(drop)
+                let read = reader.read(entry, &mut samples)?;
+                (reader.sample, reader.before) = (reader.sample + 1, reader.before.and(read));
+                Ok(())
             })
         };
         read.map_err(|error| error.to_string())?;
@@ -150,43 +204,84 @@ mod tests {
         Ids::counting("location", survey.locations.count)
     }
 
+    /// How many samples are as expected.
+    fn quick(raw: &[u8]) -> usize {
+        let limits = &Limits::default();
+        let survey = Survey::of(raw, limits).unwrap();
+        let (texts, locations) = (&Texts::read(&survey).unwrap(), &ids(&survey));
+        let Some(quick) = Quick::of(&survey, locations) else { return 0 };
+        let reader =
+            Reader { sample: 0, before: Counts::default(), limits, keep: Keep::All, texts, locations };
+        let (mut samples, mut count) = (Samples::new(survey.sample_types.len()), 0);
+        survey
+            .each_entry(survey.samples, |entry| {
+                count += usize::from(quick.read::<true>(entry, &reader, &mut samples).is_some());
+                Ok(())
+            })
+            .unwrap();
+        count
+    }
+
+    fn below(most: u64, seed: &mut u64) -> u64 {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*seed >> 33) % most
+    }
+
+    const LOCATIONS: u64 = 17_000;
+
+    /// One of so many values, perhaps not as expected.
+    fn sample(width: usize, values_first: bool, is_usual: bool, seed: &mut u64) -> Vec<u8> {
+        let [other_stack, other_values, swapped, cut, beyond, zero] =
+            [8, 8, 8, 40, 40, 40].map(|often| !is_usual && below(often, seed) == 0);
+        let depth = if below(4, seed) == 0 { below(4, seed) } else { below(90, seed) };
+        let mut stack: Vec<u64> = (0..depth).map(|_| 1 + below(LOCATIONS, seed)).collect();
+        stack.extend(beyond.then_some(LOCATIONS + 1));
+        stack.extend(zero.then_some(0));
+        let values: Vec<u64> = (0..width).map(|_| u64::MAX >> below(64, seed)).collect();
+        let stack = numbers(1, (stack.len() > 2) ^ other_stack, &stack);
+        let values = numbers(2, (width > 2) ^ other_values, &values);
+        // Without a number it is dropped.
+        let labels = if below(3, seed) == 0 { below(4, seed) } else { 0 };
+        let labels = (0..labels).flat_map(|_| message(26, &[8, 1, 24, below(9, seed) as u8])).collect();
+        let parts = if swapped ^ values_first { [values, stack, labels] } else { [stack, values, labels] };
+        let mut sample = parts.concat();
+        sample.truncate(sample.len() - usize::from(cut));
+        sample
+    }
+
+    #[test]
+    fn what_is_as_expected_is_read_quickly() {
+        for (width, values_first) in (1..=4).flat_map(|width| [(width, false), (width, true)]) {
+            let seed = &mut 1;
+            let all: Vec<Vec<u8>> = (0..60).map(|_| sample(width, values_first, true, seed)).collect();
+            assert_eq!(quick(&profile(LOCATIONS, width, &all)), all.len(), "{width} {values_first}");
+        }
+    }
+
     #[test]
     fn whatever_a_sample_looks_like_it_is_read_the_same() {
-        const LOCATIONS: u64 = 17_000;
-        let mut seed = 1_u64;
-        let mut below = |most: u64| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (seed >> 33) % most
-        };
-        let (mut refused, mut quick) = (0, 0);
-        for (width, round) in (1..=4).flat_map(|width| (0..60).map(move |round| (width, round))) {
+        let seed = &mut 1;
+        let (mut refused, mut is_quick) = (0, 0);
+        for (width, round) in (1..=4).flat_map(|width| (0..120).map(move |round| (width, round))) {
             // The first is as it should be, mostly, and few are wrong.
-            let mut sample = |is_usual: bool| {
-                let mut rarely = |often: u64| !is_usual && below(often) == 0;
-                let [packed, other_values, labels, swapped, cut, beyond, zero] =
-                    [8, 8, 3, 8, 40, 40, 40].map(&mut rarely);
-                let mut stack: Vec<u64> = (0..1 + below(90)).map(|_| 1 + below(LOCATIONS)).collect();
-                stack.extend(beyond.then_some(LOCATIONS + 1));
-                stack.extend(zero.then_some(0));
-                let values: Vec<u64> = (0..width).map(|_| u64::MAX >> below(64)).collect();
-                let (stack, values) =
-                    (numbers(1, !packed, &stack), numbers(2, (width > 2) ^ other_values, &values));
-                let label = if labels { message(26, &[8, 1, 24, below(9) as u8]) } else { Vec::new() };
-                let parts = if swapped { [&values, &stack, &label] } else { [&stack, &values, &label] };
-                let mut sample = parts.map(Vec::as_slice).concat();
-                sample.truncate(sample.len() - usize::from(cut));
-                sample
+            let one = |at| sample(width, round % 2 == 0, at == 0 && round % 8 > 0, seed);
+            let raw = profile(LOCATIONS, width, &(0..6).map(one).collect::<Vec<_>>());
+            is_quick += usize::from(quick(&raw) > 0);
+            let tight = Limits {
+                frames: below(300, seed) as usize,
+                labels: below(12, seed) as usize,
+                labels_per_sample: 2,
+                ..Limits::default()
             };
-            let all: Vec<Vec<u8>> = (0..6).map(|at| sample(at == 0 && round % 8 > 0)).collect();
-            let raw = profile(LOCATIONS, width, &all);
-            for keep in [Keep::All, Keep::Top] {
-                let found = samples(&raw, keep, true);
-                assert_eq!(found, samples(&raw, keep, false), "{width} {round}");
-                refused += u32::from(found.is_err());
-                let survey = Survey::of(&raw, &Limits::default()).unwrap();
-                quick += u32::from(Quick::of(&survey, &ids(&survey), keep).is_some());
+            let usual = Limits::default();
+            for (keep, limits) in
+                [Keep::All, Keep::Top].into_iter().flat_map(|keep| [(keep, &tight), (keep, &usual)])
+            {
+                let found = samples(&raw, limits, keep, true);
+                assert_eq!(found, samples(&raw, limits, keep, false), "{width} {round} {limits:?}");
+                refused += usize::from(found.is_err());
             }
         }
-        assert!((50..400).contains(&refused) && quick > 400, "{refused} refused, {quick} quick");
+        assert!((400..1400).contains(&refused) && is_quick > 400, "{refused} refused, {is_quick} quick");
     }
 }

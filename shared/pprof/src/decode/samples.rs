@@ -11,7 +11,7 @@ use crate::strings::Str;
 use crate::wire::{Cursor, Field};
 
 /// The tags of a sample's fields. Numbers come one by one or packed.
-const FRAME: u64 = 1 << 3;
+pub(super) const FRAME: u64 = 1 << 3;
 pub(super) const FRAMES: u64 = 1 << 3 | 2;
 pub(super) const VALUE: u64 = 2 << 3;
 pub(super) const VALUES: u64 = 2 << 3 | 2;
@@ -54,11 +54,20 @@ pub(super) fn can_be_parted(table: Table, width: usize, limits: &Limits, keep: K
 /// How much of samples was read, kept or not.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Counts {
-    frames: usize,
-    labels: usize,
+    pub(super) frames: usize,
+    pub(super) labels: usize,
 }
 
 impl Counts {
+    pub(super) fn and(self, more: Self) -> Self {
+        Self { frames: self.frames + more.frames, labels: self.labels + more.labels }
+    }
+
+    pub(super) fn less(self, part: Self) -> Self {
+        let less = usize::saturating_sub;
+        Self { frames: less(self.frames, part.frames), labels: less(self.labels, part.labels) }
+    }
+
     /// Both together, if they pass no limit.
     pub(super) fn within(self, other: Self, limits: &Limits) -> Result<(), Error> {
         limits::at_most("stack frames", self.frames + other.frames, limits.frames)?;
@@ -69,30 +78,43 @@ impl Counts {
 /// Reads the samples of a part of their table, of which the first has this number, behind others.
 pub(super) fn read(
     survey: &Survey<'_>,
-    (part, mut sample): (Table, usize),
+    (part, sample): (Table, usize),
     (limits, keep): (&Limits, Keep),
     texts: &Texts,
     locations: &Ids,
     samples: &mut Samples,
 ) -> Result<Counts, Error> {
-    let mut all = Counts::default();
-    // What those before have left of them, if it was not kept.
-    let mut left = limits.clone();
-    let quick = Quick::of(survey, locations, keep);
+    let reader = Reader { sample, before: Counts::default(), limits, keep, texts, locations };
+    match (Quick::of(survey, locations), keep) {
+        (None, _) => read_each(survey, part, reader, samples, |_, _, _| None),
+        (Some(quick), Keep::All) => read_each(survey, part, reader, samples, |entry, reader, samples| {
+            quick.read::<true>(entry, reader, samples)
+        }),
+        (Some(quick), Keep::Top) => read_each(survey, part, reader, samples, |entry, reader, samples| {
+            quick.read::<false>(entry, reader, samples)
+        }),
+    }
+}
+
+/// Reads them `quick`ly, and those that are not as expected by looking at all that may be in one.
+#[inline(never)]
+fn read_each(
+    survey: &Survey<'_>,
+    part: Table,
+    mut reader: Reader<'_>,
+    samples: &mut Samples,
+    quick: impl Fn(Cursor<'_>, &Reader<'_>, &mut Samples) -> Option<Counts>,
+) -> Result<Counts, Error> {
     survey.each_entry(part, |entry| {
-        let before = [samples.frames.len(), samples.labels.len()];
-        let most = left.frames.saturating_sub(before[0]);
-        let read = match quick.as_ref().and_then(|quick| quick.read(entry, most, samples)) {
-            Some(frames) => Counts { frames, labels: 0 },
-            None => Reader { sample, limits: &left, keep, texts, locations }.read(entry, samples)?,
+        let read = match quick(entry, &reader, samples) {
+            Some(read) => read,
+            None => reader.read(entry, samples)?,
         };
-        sample += 1;
-        left.frames -= read.frames - (samples.frames.len() - before[0]);
-        left.labels -= read.labels - (samples.labels.len() - before[1]);
-        all = Counts { frames: all.frames + read.frames, labels: all.labels + read.labels };
+        reader.sample += 1;
+        reader.before = reader.before.and(read);
         Ok(())
     })?;
-    Ok(all)
+    Ok(reader.before)
 }
 
 /// Room for the samples of a table.
@@ -117,6 +139,8 @@ pub(super) fn with_room(table: Table, width: usize, limits: &Limits, keep: Keep)
 /// Reads one sample behind others.
 pub(super) struct Reader<'a> {
     pub(super) sample: usize,
+    /// What was in those before it, kept or not.
+    pub(super) before: Counts,
     pub(super) limits: &'a Limits,
     pub(super) keep: Keep,
     pub(super) texts: &'a Texts,
@@ -124,11 +148,19 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What may be in this one.
+    pub(super) fn left(&self) -> Counts {
+        Counts { frames: self.limits.frames, labels: self.limits.labels }.less(self.before)
+    }
+
     #[inline(never)]
     pub(super) fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<Counts, Error> {
-        let Self { sample, limits, .. } = *self;
         let (frames, labels) = (samples.frames.len(), samples.labels.len());
         let (mut value_count, mut label_count) = (0, 0);
+        let add_frame = |id: u64, all: &mut Vec<u32>| {
+            all.push(self.frame(id)?);
+            limits::at_most("stack frames", self.before.frames + all.len() - frames, self.limits.frames)
+        };
         let mut add_value = |value: u64, values: &mut Vec<i64>| {
             // Those past the last sample type are counted for the message, but not kept.
             if value_count < samples.width {
@@ -139,11 +171,8 @@ impl Reader<'_> {
         while !cursor.is_empty() {
             let at = cursor.at();
             match cursor.varint()? {
-                FRAME => {
-                    samples.frames.push(self.frame(cursor.varint()?)?);
-                    limits::at_most("stack frames", samples.frames.len(), limits.frames)?;
-                }
-                FRAMES => self.frames(cursor.content(at)?, &mut samples.frames)?,
+                FRAME => add_frame(cursor.varint()?, &mut samples.frames)?,
+                FRAMES => cursor.content(at)?.each_varint(|id| add_frame(id, &mut samples.frames))?,
                 VALUE => add_value(cursor.varint()?, &mut samples.values),
                 VALUES => cursor.content(at)?.each_varint(|value| {
                     add_value(value, &mut samples.values);
@@ -151,16 +180,17 @@ impl Reader<'_> {
                 })?,
                 LABEL => {
                     label_count += 1;
-                    limits::at_most("labels on one sample", label_count, limits.labels_per_sample)?;
+                    limits::at_most("labels on one sample", label_count, self.limits.labels_per_sample)?;
                     samples.labels.extend(self.label(cursor.content(at)?)?);
-                    limits::at_most("labels", samples.labels.len(), limits.labels)?;
+                    let all = self.before.labels + samples.labels.len() - labels;
+                    limits::at_most("labels", all, self.limits.labels)?;
                 }
                 tag => other_field(&cursor.value(tag, at)?)?,
             }
         }
-        limits::at_most("stack frames", samples.frames.len(), limits.frames)?;
         if value_count != samples.width {
-            return Err(Fault::ValueCount { sample, found: value_count, wanted: samples.width }.into());
+            let (sample, wanted) = (self.sample, samples.width);
+            return Err(Fault::ValueCount { sample, found: value_count, wanted }.into());
         }
         let read = Counts { frames: samples.frames.len() - frames, labels: samples.labels.len() - labels };
         if self.keep == Keep::Top {
@@ -171,31 +201,20 @@ impl Reader<'_> {
         Ok(read)
     }
 
-    #[inline(always)]
-    fn frames(&self, mut packed: Cursor<'_>, frames: &mut Vec<u32>) -> Result<(), Error> {
-        let room = self.limits.frames.saturating_sub(frames.len());
-        if packed.bytes().len() > room {
-            // It may be too many: each takes a byte at least.
-            return packed.each_varint(|id| {
-                frames.push(self.frame(id)?);
-                limits::at_most("stack frames", frames.len(), self.limits.frames)
-            });
+    /// Reads what is left of a sample, if that is labels and no more than may be. How many there were.
+    #[inline(never)]
+    pub(super) fn labels(&self, mut rest: Cursor<'_>, samples: &mut Samples) -> Option<usize> {
+        let start = samples.labels.len();
+        let mut count = 0;
+        while !rest.is_empty() {
+            samples.labels.extend(self.label(rest.message(LABEL as u8)?).ok()?);
+            count += 1;
         }
-        // Two loops, so that the usual one has nothing to look up.
-        if let Some(count) = self.locations.counted() {
-            while !packed.is_empty() {
-                let id = next(&mut packed)?;
-                if id.wrapping_sub(1) >= count {
-                    return Err(self.unknown(id));
-                }
-                frames.push((id - 1) as u32);
-            }
-            return Ok(());
+        let read = samples.labels.len() - start;
+        if self.keep == Keep::Top {
+            samples.labels.truncate(start);
         }
-        while !packed.is_empty() {
-            frames.push(self.frame(next(&mut packed)?)?);
-        }
-        Ok(())
+        (count <= self.limits.labels_per_sample && read <= self.left().labels).then_some(read)
     }
 
     #[inline(always)]
@@ -227,14 +246,6 @@ impl Reader<'_> {
             return Ok(None);
         };
         Ok(Some(Label::new(key, value)))
-    }
-}
-
-#[inline(always)]
-pub(super) fn next(packed: &mut Cursor<'_>) -> Result<u64, Error> {
-    match packed.short_varint() {
-        Some(number) => Ok(u64::from(number)),
-        None => packed.varint(),
     }
 }
 
