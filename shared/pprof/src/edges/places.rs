@@ -12,6 +12,10 @@ const FEW: usize = 8;
 
 const NONE: u32 = u32::MAX;
 
+/// The sums that are added to for those that have none of their own: samples name these and others in no order, and asking each
+/// would mostly be guessed wrong.
+const NOBODYS: u32 = 0;
+
 /// A node at the address of one location.
 pub(super) type Line = (Str, i64, i64);
 
@@ -21,7 +25,7 @@ pub(super) struct Place {
     pub(super) address: u64,
     /// Its outermost function, as a callee.
     pub(super) name: Str,
-    /// Its sums in `Places::values`, or `NONE` if it has no edges of its own that are counted.
+    /// Its sums in `Places::values`: the first, which are nobody's, if it has no edges of its own that are counted.
     own: u32,
     /// Where its innermost function calls from, or `NONE` if its calls are not counted.
     site: Site,
@@ -66,7 +70,7 @@ impl<'a> Places<'a> {
             let mut place = Place {
                 address: location.address,
                 name,
-                own: NONE,
+                own: NOBODYS,
                 site: site(innermost, sums).unwrap_or(Site::NONE),
                 callee: Str::EMPTY,
                 sums: NONE,
@@ -79,15 +83,15 @@ impl<'a> Places<'a> {
                 let calls = own.iter().filter_map(|&(from, to)| Some(Key::new(site(from, sums)?, to.0)));
                 keys.extend(calls);
                 if keys.len() > start {
-                    place.own = index(edges.len());
                     edges.push(Span::since(start, keys.len()));
+                    place.own = index(edges.len());
                 }
             }
             places.push(place);
         }
         // Zeroes that are written. A page of memory that comes as zeroes would be mapped twice, for reading and then for
         // writing, and for the second time other cores are interrupted.
-        let values = repeat_n(0, edges.len() * width).collect();
+        let values = repeat_n(0, (1 + edges.len()) * width).collect();
         Self { profile, width, places, startless: Vec::new(), edges, keys, values }
     }
 
@@ -112,15 +116,13 @@ impl<'a> Places<'a> {
     /// Adds values to the edges that a place has of its own.
     #[inline(always)]
     pub(super) fn add(&mut self, place: Place, values: &[i64]) {
-        if place.own != NONE {
-            let at = place.own as usize * self.width;
-            add_each(&mut self.values[at..at + self.width], values);
-        }
+        let at = place.own as usize * self.width;
+        add_each(&mut self.values[at..at + self.width], values);
     }
 
     /// Adds all of these up by call, where a sample had any.
     pub(super) fn finish(self, sums: &mut Sums) {
-        let of_each = self.edges.iter().zip(self.values.chunks_exact(self.width));
+        let of_each = self.edges.iter().zip(self.values.chunks_exact(self.width).skip(1));
         let calls = of_each
             .filter(|(_, values)| values.iter().any(|&value| value != 0))
             .flat_map(|(edges, values)| self.keys[edges.range()].iter().map(move |&key| (key, values)));
