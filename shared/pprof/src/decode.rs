@@ -9,21 +9,20 @@
 mod ids;
 mod outward;
 mod packed;
+mod parts;
 mod quick;
 mod samples;
 mod survey;
 mod tables;
 
-use self::ids::Ids;
 pub(crate) use self::outward::Outward;
-use self::quick::Quick;
 pub(crate) use self::samples::Keep;
-use self::survey::{Survey, Table};
-use self::tables::Texts;
-use crate::cores::{both, is_one_free};
+use self::survey::Survey;
+use self::tables::{Tables, Texts};
+use crate::cores::Core;
 use crate::error::{Error, Fault};
 use crate::limits::{self, Limits};
-use crate::profile::{Function, Header, Kind, Line, Location, Mapping, Profile, Samples};
+use crate::profile::{Header, Kind, Profile};
 
 pub(crate) fn decode(raw: &[u8], limits: &Limits, keep: Keep) -> Result<Profile, Error> {
     if raw.is_empty() {
@@ -31,84 +30,22 @@ pub(crate) fn decode(raw: &[u8], limits: &Limits, keep: Keep) -> Result<Profile,
     }
     limits::raw_bytes(raw.len(), limits)?;
     let survey = Survey::of(raw, limits)?;
-    let parted =
-        is_one_free() && samples::can_be_parted(survey.samples, survey.sample_types.len(), limits, keep);
-    let (texts, mut read) = if parted {
-        in_parts(&survey, limits, keep)?
-    } else {
-        let texts = Texts::read(&survey)?;
-        let (read, _) = up_to(&survey, survey.samples, limits, &texts, keep)?;
-        (texts, read)
-    };
-    samples::order_labels(&mut read.samples, &texts);
+    let (texts, tables, mut samples) =
+        match samples::can_be_parted(&survey, limits, keep).then(Core::take).flatten() {
+            Some(core) => parts::read(&survey, core, limits, keep)?,
+            None => {
+                let texts = Texts::read(&survey)?;
+                let tables = Tables::read(&survey, limits, &texts)?;
+                let mut samples = samples::with_room(&survey, survey.samples, limits, keep);
+                let all = (survey.samples, 0);
+                samples::read(&survey, all, (limits, keep), &texts, &tables.location_ids, &mut samples)?;
+                (texts, tables, samples)
+            }
+        };
+    samples::order_labels(&mut samples, &texts);
     let header = header(&survey, &texts)?;
-    let Decoded { mappings, functions, locations, lines, samples, .. } = read;
+    let Tables { mappings, functions, locations, lines, .. } = tables;
     Ok(Profile { strings: texts.strings, header, mappings, functions, locations, lines, samples })
-}
-
-/// What leans on the texts, tables and samples.
-struct Decoded {
-    mappings: Vec<Mapping>,
-    functions: Vec<Function>,
-    locations: Vec<Location>,
-    lines: Vec<Line>,
-    location_ids: Ids,
-    samples: Samples,
-}
-
-/// The last samples are read by another thread if there is a core for it, while the tables and the first ones are.
-fn in_parts(survey: &Survey<'_>, limits: &Limits, keep: Keep) -> Result<(Texts, Decoded), Error> {
-    // As writers number locations; whether this one did is known when the table is read.
-    let expected = Ids::counting("location", survey.locations.count);
-    let is_quick = Quick::of(survey, &expected).is_some();
-    // In what a byte of samples takes: more, where those are quick (measured on rclone-full).
-    let effort = survey.locations.effort() + survey.functions.effort();
-    let effort = if is_quick { effort * 3 / 2 } else { effort };
-    let (before, beside) = match keep {
-        Keep::All => (Texts::read(survey)?, effort),
-        // Texts of what is not kept have to be there, whatever they say.
-        Keep::Top => (Texts::count(survey)?, effort + survey.strings.effort() * 2),
-    };
-    let [first, second] = survey.parts(beside);
-    let mut behind = samples::with_room(second, survey.sample_types.len(), limits, keep);
-    let (read, mut rest) = both(
-        true,
-        || {
-            let texts = if keep == Keep::Top { Some(Texts::read(survey)?) } else { None };
-            let (read, of_samples) = up_to(survey, first, limits, texts.as_ref().unwrap_or(&before), keep)?;
-            Ok::<_, Error>((texts, read, of_samples))
-        },
-        || samples::read(survey, (second, first.count), (limits, keep), &before, &expected, &mut behind),
-    );
-    let (texts, mut read, of_first) = read?;
-    if read.location_ids.counted() != expected.counted() {
-        behind.clear();
-        let ids = &read.location_ids;
-        rest = samples::read(survey, (second, first.count), (limits, keep), &before, ids, &mut behind);
-    }
-    rest?.within(of_first, limits)?;
-    read.samples.append(&behind);
-    Ok((texts.unwrap_or(before), read))
-}
-
-/// The tables, and the samples of the first part of theirs.
-fn up_to(
-    survey: &Survey<'_>,
-    part: Table,
-    limits: &Limits,
-    texts: &Texts,
-    keep: Keep,
-) -> Result<(Decoded, samples::Counts), Error> {
-    let (mappings, mapping_ids) = tables::mappings(survey, texts)?;
-    let (functions, function_ids) = tables::functions(survey, texts)?;
-    let (locations, lines, location_ids) = tables::locations(survey, limits, &mapping_ids, &function_ids)?;
-    let width = survey.sample_types.len();
-    if width == 0 && survey.samples.count > 0 {
-        return Err(Fault::NoSampleTypes.into());
-    }
-    let mut samples = samples::with_room(survey.samples, width, limits, keep);
-    let read = samples::read(survey, (part, 0), (limits, keep), texts, &location_ids, &mut samples)?;
-    Ok((Decoded { mappings, functions, locations, lines, location_ids, samples }, read))
 }
 
 fn header(survey: &Survey<'_>, texts: &Texts) -> Result<Header, Error> {

@@ -3,8 +3,8 @@
 
 use super::samples::{Counts, Keep, Reader};
 use super::survey::Survey;
-use super::tables::{self, Texts};
-use crate::error::{Error, Fault};
+use super::tables::{Tables, Texts};
+use crate::error::Error;
 use crate::limits::{self, Limits};
 use crate::profile::{Function, Line, Location, Samples};
 
@@ -34,18 +34,11 @@ impl<'a> Outward<'a> {
         limits::raw_bytes(raw.len(), limits)?;
         let survey = Survey::of(raw, limits)?;
         let texts = Texts::count(&survey)?;
-        let (_, mapping_ids) = tables::mappings(&survey, &texts)?;
-        let (functions, function_ids) = tables::functions(&survey, &texts)?;
-        let (locations, lines, location_ids) =
-            tables::locations(&survey, limits, &mapping_ids, &function_ids)?;
+        let Tables { functions, locations, lines, location_ids, .. } = Tables::read(&survey, limits, &texts)?;
         super::header(&survey, &texts)?;
         let named = named(&survey)?;
         let outward = Self { survey, texts, functions, locations, lines, named };
-        let width = outward.survey.sample_types.len();
-        if width == 0 && outward.survey.samples.count > 0 {
-            return Err(Fault::NoSampleTypes.into());
-        }
-        let mut one = Samples::new(width);
+        let mut one = Samples::new(outward.survey.sample_types.len());
         let mut before = Counts::default();
         let mut sample = 0;
         outward.survey.each_entry(outward.survey.samples, |entry| {

@@ -37,12 +37,13 @@ pub(super) const USUAL: usize = 128;
 const LARGE: usize = 128 << 10;
 const HUGE: usize = 32 << 20;
 
-/// Whether samples of so many values may be read in parts.
-pub(super) fn can_be_parted(table: Table, width: usize, limits: &Limits, keep: Keep) -> bool {
+/// Whether samples may be read in parts.
+pub(super) fn can_be_parted(survey: &Survey<'_>, limits: &Limits, keep: Keep) -> bool {
+    let (table, width) = (survey.samples, survey.sample_types.len());
     let (kept, most) = match keep {
         // Together they pass no limit that one alone does not, for each frame and label takes a byte.
         Keep::All => (table.bytes, HUGE.min(limits.frames).min(limits.labels)),
-        // Of what is not kept there may be more: `Counts::within` is asked then.
+        // Of what is not kept there may be more: `Counts::are_within` is asked then.
         Keep::Top => {
             let each = width * size_of::<i64>() + TOP * size_of::<u32>() + size_of::<Span>();
             (table.count.saturating_mul(each), HUGE.max(2 * table.bytes))
@@ -68,10 +69,9 @@ impl Counts {
         Self { frames: less(self.frames, part.frames), labels: less(self.labels, part.labels) }
     }
 
-    /// Both together, if they pass no limit.
-    pub(super) fn within(self, other: Self, limits: &Limits) -> Result<(), Error> {
-        limits::at_most("stack frames", self.frames + other.frames, limits.frames)?;
-        limits::at_most("labels", self.labels + other.labels, limits.labels)
+    /// Whether they pass no limit.
+    pub(super) fn are_within(self, limits: &Limits) -> bool {
+        self.frames <= limits.frames && self.labels <= limits.labels
     }
 }
 
@@ -117,8 +117,9 @@ fn read_each(
     Ok(reader.before)
 }
 
-/// Room for the samples of a table.
-pub(super) fn with_room(table: Table, width: usize, limits: &Limits, keep: Keep) -> Samples {
+/// Room for samples: all, or a part of them.
+pub(super) fn with_room(survey: &Survey<'_>, table: Table, limits: &Limits, keep: Keep) -> Samples {
+    let width = survey.sample_types.len();
     let mut samples = Samples::new(width);
     // With room for what a merge adds, which costs no memory until it is used.
     samples.stacks.reserve_exact(table.count + table.count / 8);

@@ -1,6 +1,8 @@
 //! The first look at a profile: every top-level field is met once, the small ones are read, the large
 //! tables are counted and located.
 
+use std::ops::Range;
+
 use crate::error::{Error, Fault};
 use crate::limits::{self, Limits};
 use crate::wire::{Cursor, Field};
@@ -118,20 +120,18 @@ impl<'a> Survey<'a> {
         Ok(())
     }
 
-    /// The table of samples in two parts, of which the second takes about as long to read as the first with something beside
-    /// it of this effort.
-    pub(super) fn parts(&self, beside: usize) -> [Table; 2] {
-        let whole = self.samples;
-        let half = (whole.effort() + beside) / 2;
-        let middle = self.parts.partition_point(|part| part.effort() < whole.effort().saturating_sub(half));
-        let first = self.parts.get(middle).copied().unwrap_or(whole);
-        let rest = Table {
-            start: first.end,
-            count: whole.count - first.count,
-            bytes: whole.bytes - first.bytes,
-            ..whole
-        };
-        [first, rest]
+    /// How many parts the table of samples can be read in.
+    pub(super) fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Some of these parts, one after another, and the number of the first sample in them.
+    pub(super) fn part(&self, parts: Range<usize>) -> (Table, usize) {
+        // What is before each, and before none.
+        let before = |part: usize| self.parts.get(part).copied().unwrap_or(self.samples);
+        let (first, next) = (before(parts.start), before(parts.end));
+        let (count, bytes) = (next.count - first.count, next.bytes - first.bytes);
+        (Table { number: SAMPLE, count, bytes, start: first.end, end: next.end }, first.count)
     }
 
     /// What is in the first sample.
@@ -168,11 +168,6 @@ impl<'a> Survey<'a> {
 impl Table {
     fn tag(&self) -> u64 {
         self.number << 3 | 2
-    }
-
-    /// How long it takes to read, in what a byte takes (measured on real profiles; an entry takes as long as 16).
-    pub(super) fn effort(&self) -> usize {
-        self.bytes + 16 * self.count
     }
 
     fn add(
@@ -215,18 +210,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_are_parted_where_both_parts_take_as_long() {
+    fn samples_are_where_their_parts_are() {
         const SAMPLES: usize = 10 * PART + 7;
         let sample = |at: usize| [18, 2, 16, at as u8 & 0x7f];
         let raw: Vec<u8> = [10, 0].into_iter().chain((0..SAMPLES).flat_map(sample)).chain([50, 0]).collect();
         let survey = Survey::of(&raw, &Limits::default()).unwrap();
         assert_eq!((survey.samples.count, survey.samples.bytes), (SAMPLES, 2 * SAMPLES));
-        let whole = survey.samples.effort();
-        for (beside, expected) in [(0, SAMPLES / 2), (whole / 2, SAMPLES / 4), (2 * whole, 0)] {
-            let [first, second] = survey.parts(beside);
-            assert!(first.count.abs_diff(expected) <= PART, "{} for {expected}", first.count);
+        assert_eq!(survey.parts(), 11);
+        for pieces in [&[0, 11][..], &[0, 1, 5, 10, 11], &[0, 4, 4, 11]] {
             let mut at = 0;
-            for part in [first, second] {
+            for piece in pieces.windows(2) {
+                let (part, first) = survey.part(piece[0]..piece[1]);
+                assert_eq!(first, at);
                 let (start, mut bytes) = (at, 0);
                 let each = survey.each_entry(part, |entry| {
                     assert_eq!(entry.bytes(), &sample(at)[2..]);
@@ -238,5 +233,6 @@ mod tests {
             }
             assert_eq!(at, SAMPLES);
         }
+        assert_eq!(Survey::of(&[10, 0], &Limits::default()).unwrap().parts(), 0);
     }
 }

@@ -61,7 +61,28 @@ impl Texts {
     }
 }
 
-pub(super) fn mappings(survey: &Survey<'_>, texts: &Texts) -> Result<(Vec<Mapping>, Ids), Error> {
+/// What samples lean on.
+pub(super) struct Tables {
+    pub(super) mappings: Vec<Mapping>,
+    pub(super) functions: Vec<Function>,
+    pub(super) locations: Vec<Location>,
+    pub(super) lines: Vec<Line>,
+    pub(super) location_ids: Ids,
+}
+
+impl Tables {
+    pub(super) fn read(survey: &Survey<'_>, limits: &Limits, texts: &Texts) -> Result<Self, Error> {
+        let (mappings, mapping_ids) = mappings(survey, texts)?;
+        let (functions, function_ids) = functions(survey, texts)?;
+        let (locations, lines, location_ids) = locations(survey, limits, &mapping_ids, &function_ids)?;
+        if survey.sample_types.is_empty() && survey.samples.count > 0 {
+            return Err(Fault::NoSampleTypes.into());
+        }
+        Ok(Self { mappings, functions, locations, lines, location_ids })
+    }
+}
+
+fn mappings(survey: &Survey<'_>, texts: &Texts) -> Result<(Vec<Mapping>, Ids), Error> {
     let table = survey.mappings;
     let mut ids = Ids::new("mapping", table.count);
     let mut mappings = Vec::with_capacity(table.count);
@@ -94,7 +115,7 @@ fn mapping(entry: Cursor<'_>, texts: &Texts) -> Result<Mapping, Error> {
     Ok(Mapping { id, start, limit, offset, file, build_id, has: has.map(|flag| flag != 0) })
 }
 
-pub(super) fn functions(survey: &Survey<'_>, texts: &Texts) -> Result<(Vec<Function>, Ids), Error> {
+fn functions(survey: &Survey<'_>, texts: &Texts) -> Result<(Vec<Function>, Ids), Error> {
     let table = survey.functions;
     let mut ids = Ids::new("function", table.count);
     let mut functions = Vec::with_capacity(table.count);
@@ -124,7 +145,7 @@ fn function(entry: Cursor<'_>, texts: &Texts) -> Result<Function, Error> {
 
 const LOCATION: [&str; 3] = ["location.id", "location.mapping_id", "location.address"];
 
-pub(super) fn locations(
+fn locations(
     survey: &Survey<'_>,
     limits: &Limits,
     mappings: &Ids,
