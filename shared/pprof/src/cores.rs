@@ -2,7 +2,8 @@
 //! of them is the same.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cmp::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
@@ -70,6 +71,20 @@ pub(crate) fn at_once<A: Send, B: Send>(
     }
 }
 
+/// Sorts, each half by another thread if there are many. Equal ones come in any order.
+pub(crate) fn sort<T: Send>(all: &mut [T], compare: impl Fn(&T, &T) -> Ordering + Sync) {
+    const MANY: usize = 1 << 16;
+    match (all.len() >= MANY).then(Core::take).flatten() {
+        Some(core) => {
+            let (first, second) = all.split_at_mut(all.len() / 2);
+            at_once(Some(core), || first.sort_unstable_by(&compare), || second.sort_unstable_by(&compare));
+            // It knows what is in order already, and only puts both together.
+            all.sort_by(compare);
+        }
+        None => all.sort_unstable_by(compare),
+    }
+}
+
 /// Whether there are others at all, perhaps at work now.
 pub(crate) fn are_lent() -> bool {
     LENT.with_borrow(Option::is_some)
@@ -77,7 +92,7 @@ pub(crate) fn are_lent() -> bool {
 
 /// Whether there is a core for a part: for what is done in another way when it is parted.
 pub(crate) fn is_one_free() -> bool {
-    LENT.with_borrow(|lent| lent.as_ref().is_some_and(|free| free.load(Ordering::Relaxed) > 0))
+    LENT.with_borrow(|lent| lent.as_ref().is_some_and(|free| free.load(Relaxed) > 0))
 }
 
 /// A core that was lent, until this is dropped.
@@ -88,13 +103,13 @@ impl Core {
     pub(crate) fn take() -> Option<Self> {
         let lent = LENT.with_borrow(Clone::clone)?;
         let less = |free: usize| free.checked_sub(1);
-        lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).ok().map(|_| Self(lent))
+        lent.fetch_update(Relaxed, Relaxed, less).ok().map(|_| Self(lent))
     }
 }
 
 impl Drop for Core {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.fetch_add(1, Relaxed);
     }
 }
 
@@ -160,7 +175,7 @@ mod tests {
         let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         let lent = Arc::new(AtomicUsize::new(1));
         assert!(pool.install(|| with(Some(Arc::clone(&lent)), are_at_once)));
-        assert_eq!(lent.load(Ordering::Relaxed), 1, "it was given back");
+        assert_eq!(lent.load(Relaxed), 1, "it was given back");
     }
 
     #[test]
@@ -172,6 +187,25 @@ mod tests {
             let within = on_cores(cores, || both(true, || (), free).1);
             assert_eq!(within, cores.saturating_sub(2));
             assert_eq!(on_cores(cores, || (both(true, || (), || ()), free()).1), cores - 1, "it came back");
+        }
+    }
+
+    #[test]
+    fn many_are_sorted_as_few_are() {
+        let mut seed = 1_u64;
+        let mut below = |most: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % most
+        };
+        for count in [0, 1, 2, (1 << 16) - 1, 1 << 16, 100_001] {
+            let all: Vec<u64> = (0..count).map(|_| below(count + 1)).collect();
+            let [mut alone, mut both] = [all.clone(), all.clone()];
+            alone.sort_unstable();
+            on_cores(2, || sort(&mut both, Ord::cmp));
+            assert!(alone == both, "{count}");
+            sort(&mut both, |a, b| b.cmp(a));
+            alone.reverse();
+            assert!(alone == both, "{count}");
         }
     }
 

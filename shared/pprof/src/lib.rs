@@ -23,6 +23,7 @@ pub mod proto;
 pub mod prune;
 mod sample;
 mod scan;
+mod shares;
 mod sound;
 mod strings;
 mod wire;

@@ -8,6 +8,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use crate::cores::sort;
 use crate::profile::index;
 
 /// A string of one [`Strings`].
@@ -113,7 +114,7 @@ impl Strings {
         let mut seen = vec![false; self.len()];
         let mut order: Vec<Str> =
             strings.filter(|string| !std::mem::replace(&mut seen[string.at()], true)).collect();
-        order.sort_unstable_by_key(|&string| self.bytes(string));
+        sort(&mut order, |&a, &b| self.bytes(a).cmp(self.bytes(b)));
         order
     }
 

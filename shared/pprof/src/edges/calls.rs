@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use super::counted::{Counted, overflow};
 use super::sums::Sums;
+use crate::cores::sort;
 use crate::error::{Error, Fault};
 use crate::profile::{Profile, index, pick};
 use crate::strings::{Str, Strings};
@@ -84,7 +85,7 @@ impl<'a> Calls<'a> {
             Entry { weight, names: [rank(caller), rank(callee)], offset, at }
         };
         let mut entries: Vec<Entry> = valued.into_iter().map(entry).collect();
-        entries.sort_unstable();
+        sort(&mut entries, Ord::cmp);
         let order = entries.into_iter().map(|entry| entry.at).collect();
         Some(Self { strings, sums, names, order, total })
     }

@@ -10,6 +10,7 @@
 //! Nodes matter only where both are at one address, since they can then be equal: for these,
 //! [`twins`](super::twins).
 
+use std::iter;
 use std::ops::{Range, RangeInclusive};
 
 use super::calls::Take;
@@ -19,6 +20,7 @@ use super::twins::Twins;
 use crate::cores::{Core, at_once};
 use crate::error::{Error, Fault};
 use crate::profile::Profile;
+use crate::shares::Shares;
 
 /// How many samples are worth being counted in two halves. Both look at all locations, and then all sums of the second are
 /// added to the first: of locations and their lines there should be few. More samples mostly make more sums.
@@ -31,7 +33,7 @@ const SHARED: usize = 1 << 17;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Alone,
-    /// Each half by another.
+    /// Each takes some of the samples, about half.
     Halved,
     /// The calls of half of the callers by another: where there are so many calls that adding them up again would take as
     /// long as counting did.
@@ -78,24 +80,26 @@ impl Counted {
             Take::Weight => weight..weight + 1,
             Take::All => 0..profile.samples.width,
         };
-        let count = |callers, samples| count(profile, callers, samples, weight, &columns);
         let samples = profile.samples.len();
+        let all = |callers| {
+            let mut all = Some(0..samples);
+            count(profile, callers, weight, &columns, || all.take())
+        };
         Ok(match way {
-            Way::Alone => count(Callers::All, 0..samples).alone(),
+            Way::Alone => all(Callers::All).alone(),
             Way::Halved => {
-                let middle = samples / 2;
+                let shares = Shares::of(samples);
                 let (mut all, second) = at_once(
                     core,
-                    || count(Callers::All, 0..middle).alone(),
-                    || count(Callers::All, middle..samples).alone(),
+                    || count(profile, Callers::All, weight, &columns, || shares.first()).alone(),
+                    || count(profile, Callers::All, weight, &columns, || shares.last()).alone(),
                 );
                 all.sums.add_named(&second.sums, |name| name);
                 all.start_line = all.start_line.max(second.start_line);
                 all
             }
             Way::Shared => {
-                let (mut even, mut odd) =
-                    at_once(core, || count(Callers::Even, 0..samples), || count(Callers::Odd, 0..samples));
+                let (mut even, mut odd) = at_once(core, || all(Callers::Even), || all(Callers::Odd));
                 // One of them has met those of all callers.
                 even.twins.finish(&mut odd.counted.sums);
                 let mut all = even.alone();
@@ -126,17 +130,21 @@ impl Counting<'_> {
 fn count<'a>(
     profile: &'a Profile,
     callers: Callers,
-    samples: Range<usize>,
     weight: usize,
     columns: &Range<usize>,
+    next: impl FnMut() -> Option<Range<usize>>,
 ) -> Counting<'a> {
     let mut sums = Sums::of_callers(callers, columns.len(), weight - columns.start);
     let mut places = Places::of(profile, columns.len(), &mut sums);
     let mut twins = Twins::of(profile, columns.len());
     let mut start_line = None;
     let mut links = Vec::with_capacity(BLOCK);
-    for start in samples.clone().step_by(BLOCK) {
-        for sample in start..samples.end.min(start + BLOCK) {
+    let blocks = iter::from_fn(next).flat_map(|samples| {
+        let end = samples.end;
+        samples.step_by(BLOCK).map(move |start| start..end.min(start + BLOCK))
+    });
+    for block in blocks {
+        for sample in block {
             let all = profile.samples.values(sample);
             let values = &all[columns.clone()];
             if values.iter().all(|&value| value == 0) {
