@@ -2,11 +2,13 @@
 //! (profile/encode.go). The string table holds what is used, numbered by first use: sample types, labels
 //! sample by sample, mappings, functions, then the rest of the header.
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::ops::{Range, RangeInclusive};
 
-use crate::cores::{both, is_one_free};
+use crate::cores::{Core, at_once};
 use crate::profile::{Kind, LabelValue, Location, Mapping, Profile, Samples, index};
+use crate::shares::Shares;
 use crate::strings::Str;
 use crate::wire::{Codes, Message, NUMBER, Output, measure, varint_len, write};
 
@@ -14,22 +16,35 @@ pub(crate) fn encode(profile: &Profile) -> Vec<u8> {
     let whole = Whole::of(profile);
     let estimate = whole.estimate();
     let size = estimate.samples + estimate.tables;
-    if !PARTED.contains(&estimate.samples) || !is_one_free() {
-        return write(&whole, size);
+    match PARTED.contains(&estimate.samples).then(Core::take).flatten() {
+        Some(core) => in_parts(&whole, &estimate, core),
+        None => write(&whole, size),
     }
-    let middle = estimate.middle(profile.samples.len());
-    // Samples differ, and so may the halves.
-    let behind = size - estimate.half() + size / 8;
-    let (mut bytes, rest) = both(
-        true,
-        || write(&Beginning { whole: &whole, samples: middle }, size),
-        || write(&Rest { whole: &whole, from: middle }, behind),
+}
+
+/// Writes the tables by another thread, and some of the samples.
+fn in_parts(whole: &Whole<'_>, estimate: &Estimate, core: Core) -> Vec<u8> {
+    let samples = whole.profile.samples.len();
+    let shares = Shares::of(samples);
+    let (mut bytes, (pieces, tables)) = at_once(
+        Some(core),
+        || write(&Beginning { whole, next: || shares.first() }, estimate.samples + estimate.tables),
+        || {
+            let tables = write(&Rest { whole }, estimate.tables);
+            let mut pieces = Vec::new();
+            while let Some(piece) = shares.last() {
+                // Samples differ, and so may the pieces.
+                let size = (estimate.samples as u64 * piece.len() as u64 / samples as u64) as usize;
+                pieces.push(write(&Piece { whole, samples: piece }, size + size / 8));
+            }
+            (pieces, tables)
+        },
     );
-    bytes.extend_from_slice(&rest);
+    pieces.iter().rev().chain([&tables]).for_each(|piece| bytes.extend_from_slice(piece));
     bytes
 }
 
-/// How many bytes of samples are worth being written in two parts; of more, the second part is there twice for a while.
+/// How many bytes of samples are worth being written by two; of more, much is there twice for a while.
 const PARTED: RangeInclusive<usize> = 512 << 10..=8 << 20;
 
 pub(crate) fn encoded_len(profile: &Profile) -> u64 {
@@ -143,18 +158,6 @@ struct Estimate {
     tables: usize,
 }
 
-impl Estimate {
-    /// Half of the bytes, or all of the samples', if those are less.
-    fn half(&self) -> usize {
-        self.samples.min((self.samples + self.tables) / 2)
-    }
-
-    /// How many of so many samples take that.
-    fn middle(&self, samples: usize) -> usize {
-        (samples as u64 * self.half() as u64 / self.samples as u64) as usize
-    }
-}
-
 /// The size of all of a column, by that of every 16th entry, and a little more.
 fn scaled<T>(column: &[T], size: impl Fn(&T) -> usize) -> usize {
     const STEP: usize = 16;
@@ -164,26 +167,40 @@ fn scaled<T>(column: &[T], size: impl Fn(&T) -> usize) -> usize {
 
 impl Message for Whole<'_> {
     fn write(&self, out: &mut impl Output) {
-        let samples = self.profile.samples.len();
-        Beginning { whole: self, samples }.write(out);
-        Rest { whole: self, from: samples }.write(out);
+        let all = Cell::new(Some(0..self.profile.samples.len()));
+        Beginning { whole: self, next: || all.take() }.write(out);
+        Rest { whole: self }.write(out);
     }
 }
 
-/// The first field, and so many samples.
-struct Beginning<'a> {
+/// The first field, and the samples that are next, as long as there are some.
+struct Beginning<'a, N> {
     whole: &'a Whole<'a>,
-    samples: usize,
+    next: N,
 }
 
-impl Message for Beginning<'_> {
+impl<N: Fn() -> Option<Range<usize>>> Message for Beginning<'_, N> {
     fn write(&self, out: &mut impl Output) {
         let Whole { profile, table, .. } = self.whole;
         for &kind in &profile.header.sample_types {
             out.room(3 * NUMBER);
             out.message(1, &ValueType { kind, table });
         }
-        self.whole.write_samples(0..self.samples, out);
+        while let Some(samples) = (self.next)() {
+            self.whole.write_samples(samples, out);
+        }
+    }
+}
+
+/// Some samples.
+struct Piece<'a> {
+    whole: &'a Whole<'a>,
+    samples: Range<usize>,
+}
+
+impl Message for Piece<'_> {
+    fn write(&self, out: &mut impl Output) {
+        self.whole.write_samples(self.samples.clone(), out);
     }
 }
 
@@ -203,17 +220,15 @@ impl Whole<'_> {
     }
 }
 
-/// The samples from one on, and all other fields.
+/// All fields behind the samples.
 struct Rest<'a> {
     whole: &'a Whole<'a>,
-    from: usize,
 }
 
 impl Message for Rest<'_> {
     fn write(&self, out: &mut impl Output) {
         let Whole { profile, table, .. } = self.whole;
         let header = &profile.header;
-        self.whole.write_samples(self.from..profile.samples.len(), out);
         for mapping in &profile.mappings {
             out.room(11 * NUMBER);
             out.message(3, &MappingEntry { mapping, table });
@@ -353,26 +368,16 @@ impl Message for LocationEntry<'_> {
 mod tests {
     use super::*;
     use crate::example::cpu;
+    use crate::on_cores;
 
     #[test]
-    fn both_parts_are_the_whole_wherever_it_is_parted() {
-        let profile = cpu(&["1: leaf;main", "2: leaf;z/caller;main", "4: main", "8: a/b;main"]);
-        let whole = Whole::of(&profile);
-        let bytes = write(&whole, 0);
-        for middle in 0..=profile.samples.len() {
-            let first = write(&Beginning { whole: &whole, samples: middle }, 0);
-            let rest = write(&Rest { whole: &whole, from: middle }, 0);
-            assert_eq!([first, rest].concat(), bytes, "{middle}");
+    fn parts_are_the_whole() {
+        let samples: Vec<String> = (1..100).map(|at| format!("{at}: leaf{};z/caller;main", at % 9)).collect();
+        for count in [1, 2, 33, 99] {
+            let profile = cpu(&samples.iter().take(count).map(String::as_str).collect::<Vec<_>>());
+            let whole = Whole::of(&profile);
+            let bytes = on_cores(2, || in_parts(&whole, &whole.estimate(), Core::take().unwrap()));
+            assert_eq!(bytes, write(&whole, 0), "{count}");
         }
-    }
-
-    #[test]
-    fn a_part_has_half_of_the_bytes_or_all_samples() {
-        let middle = |samples, tables, count| Estimate { samples, tables }.middle(count);
-        assert_eq!(middle(600, 0, 100), 50);
-        assert_eq!(middle(600, 300, 100), 75);
-        assert_eq!(middle(600, 600, 100), 100);
-        assert_eq!(middle(600, 900, 100), 100);
-        assert_eq!(middle(32 << 20, 64 << 30, 2_000_000), 2_000_000);
     }
 }
