@@ -90,7 +90,8 @@ pub(crate) fn are_lent() -> bool {
     LENT.with_borrow(Option::is_some)
 }
 
-/// Whether there is a core for a part: for what is done in another way when it is parted.
+/// Whether there is a core for a part.
+#[cfg(test)]
 pub(crate) fn is_one_free() -> bool {
     LENT.with_borrow(|lent| lent.as_ref().is_some_and(|free| free.load(Relaxed) > 0))
 }

@@ -1,6 +1,8 @@
 //! The numbers of a base's locations: samples name them, so they are most of a profile, and the order of
 //! the table makes much of how well it compresses.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::tidy::LARGE;
 use crate::cores::both;
 use crate::profile::{Location, Profile};
@@ -31,9 +33,17 @@ pub(super) fn number_by_use(profile: &mut Profile, uses: &[u32]) {
         numbered.push(Location { id: u64::from(place) + 1, ..locations[old as usize].clone() });
     }
     *locations = numbered;
-    let place = |frames: &mut [u32]| frames.iter_mut().for_each(|frame| *frame = places[*frame as usize]);
     let frames = &mut profile.samples.frames;
-    let middle = frames.len() / 2;
-    let (first, second) = frames.split_at_mut(middle);
-    both(middle >= LARGE / 2, || place(first), || place(second));
+    let large = frames.len() >= LARGE;
+    let pieces = Mutex::new(frames.chunks_mut(PIECE));
+    let next = || pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let place = || {
+        while let Some(piece) = next() {
+            piece.iter_mut().for_each(|frame| *frame = places[*frame as usize]);
+        }
+    };
+    both(large, place, place);
 }
+
+/// How many frames one of two threads takes at once.
+const PIECE: usize = 16 << 10;

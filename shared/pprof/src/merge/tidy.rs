@@ -1,11 +1,14 @@
 //! What a merge would leave out: entries without use, entries twice, samples of zeroes only. A base that
 //! we wrote has none of it, one that Go wrote hardly ever.
 
+use std::ops::Range;
+
 use super::headers::{self, Seen};
 use super::remap::Remap;
 use super::samples::renumber_label;
-use crate::cores::{both, is_one_free};
+use crate::cores::{Core, at_once};
 use crate::profile::{Profile, Samples, Span};
+use crate::shares::Shares;
 
 /// What a merge would leave of a profile. Its tables are made anew, its samples stay where they are: they
 /// are by far the most.
@@ -64,19 +67,22 @@ pub(super) const LARGE: usize = 128 << 10;
 /// How many frames name each location.
 pub(super) fn uses(profile: &Profile) -> Vec<u32> {
     let Profile { locations, samples, .. } = profile;
-    let count = |stacks: &[Span], uses: &mut [u32]| {
-        for stack in stacks {
-            samples.frames[stack.range()].iter().for_each(|&frame| uses[frame as usize] += 1);
+    let count = |next: &dyn Fn() -> Option<Range<usize>>| {
+        let mut uses = vec![0; locations.len()];
+        while let Some(next) = next() {
+            for stack in &samples.stacks[next] {
+                samples.frames[stack.range()].iter().for_each(|&frame| uses[frame as usize] += 1);
+            }
         }
+        uses
     };
-    let mut uses = vec![0; locations.len()];
-    if samples.frames.len() < LARGE.max(4 * locations.len()) || !is_one_free() {
-        count(&samples.stacks, &mut uses);
-        return uses;
-    }
-    let mut more = uses.clone();
-    let (first, second) = samples.stacks.split_at(samples.len() / 2);
-    both(true, || count(first, &mut uses), || count(second, &mut more));
+    let shares = Shares::of(samples.len());
+    // There should be few locations: both have all of them.
+    let large = samples.frames.len() >= LARGE.max(4 * locations.len());
+    let Some(core) = large.then(Core::take).flatten() else {
+        return count(&|| shares.first());
+    };
+    let (mut uses, more) = at_once(Some(core), || count(&|| shares.first()), || count(&|| shares.last()));
     uses.iter_mut().zip(more).for_each(|(uses, more)| *uses += more);
     uses
 }
