@@ -71,10 +71,12 @@ pub(crate) fn at_once<A: Send, B: Send>(
     }
 }
 
-/// Sorts, each half by another thread if there are many. Equal ones come in any order.
+/// Sorts, one half by another thread if there are many. Equal ones come in any order.
 pub(crate) fn sort<T: Send>(all: &mut [T], compare: impl Fn(&T, &T) -> Ordering + Sync) {
     const MANY: usize = 1 << 16;
-    match (all.len() >= MANY).then(Core::take).flatten() {
+    /// Putting the halves together takes half of their memory again.
+    const LARGE: usize = 64 << 20;
+    match (all.len() >= MANY && size_of_val(all) <= LARGE).then(Core::take).flatten() {
         Some(core) => {
             let (first, second) = all.split_at_mut(all.len() / 2);
             at_once(Some(core), || first.sort_unstable_by(&compare), || second.sort_unstable_by(&compare));
@@ -141,6 +143,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::example::Random;
 
     fn threads(worth: bool) -> (ThreadId, ThreadId) {
         both(worth, || current().id(), || current().id())
@@ -193,13 +196,9 @@ mod tests {
 
     #[test]
     fn many_are_sorted_as_few_are() {
-        let mut seed = 1_u64;
-        let mut below = |most: u64| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (seed >> 33) % most
-        };
+        let mut random = Random(1);
         for count in [0, 1, 2, (1 << 16) - 1, 1 << 16, 100_001] {
-            let all: Vec<u64> = (0..count).map(|_| below(count + 1)).collect();
+            let all: Vec<u64> = (0..count).map(|_| random.below(count + 1)).collect();
             let [mut alone, mut both] = [all.clone(), all.clone()];
             alone.sort_unstable();
             on_cores(2, || sort(&mut both, Ord::cmp));

@@ -1,7 +1,7 @@
 //! Wire bytes into columns. The fields of a protobuf may come in any order and the ids in a profile are
 //! arbitrary, so a quick survey of the top level comes first: it counts (and refuses what is over a
 //! limit before anything is allocated) and tells which part of the input holds which table. Then each
-//! table is read once, in the order in which they refer to each other.
+//! table is read, in the order in which they refer to each other.
 //!
 //! What is accepted is what google/pprof's `ParseUncompressed` and `CheckValid` accept together
 //! (profile/encode.go, profile/profile.go).
@@ -37,7 +37,7 @@ pub(crate) fn decode(raw: &[u8], limits: &Limits, keep: Keep) -> Result<Profile,
                 let texts = Texts::read(&survey)?;
                 let tables = Tables::read(&survey, limits, &texts)?;
                 let mut samples = samples::with_room(&survey, survey.samples, limits, keep);
-                let all = (survey.samples, 0);
+                let all = survey.samples;
                 samples::read(&survey, all, (limits, keep), &texts, &tables.location_ids, &mut samples)?;
                 (texts, tables, samples)
             }

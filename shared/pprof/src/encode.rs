@@ -22,26 +22,42 @@ pub(crate) fn encode(profile: &Profile) -> Vec<u8> {
     }
 }
 
-/// Writes the tables by another thread, and some of the samples.
+/// Has the tables written by another thread, and some of the samples.
 fn in_parts(whole: &Whole<'_>, estimate: &Estimate, core: Core) -> Vec<u8> {
-    let samples = whole.profile.samples.len();
-    let shares = Shares::of(samples);
-    let (mut bytes, (pieces, tables)) = at_once(
+    let shares = Shares::of(whole.profile.samples.len());
+    let (first, last) = at_once(
         Some(core),
         || write(&Beginning { whole, next: || shares.first() }, estimate.samples + estimate.tables),
-        || {
-            let tables = write(&Rest { whole }, estimate.tables);
-            let mut pieces = Vec::new();
-            while let Some(piece) = shares.last() {
-                // Samples differ, and so may the pieces.
-                let size = (estimate.samples as u64 * piece.len() as u64 / samples as u64) as usize;
-                pieces.push(write(&Piece { whole, samples: piece }, size + size / 8));
-            }
-            (pieces, tables)
-        },
+        || Last::of(whole, estimate, &shares),
     );
-    pieces.iter().rev().chain([&tables]).for_each(|piece| bytes.extend_from_slice(piece));
-    bytes
+    last.behind(first)
+}
+
+/// What the other thread has written.
+struct Last {
+    /// The last ones first.
+    samples: Vec<Vec<u8>>,
+    tables: Vec<u8>,
+}
+
+impl Last {
+    fn of(whole: &Whole<'_>, estimate: &Estimate, shares: &Shares) -> Self {
+        let count = whole.profile.samples.len() as u64;
+        let tables = write(&Rest { whole }, estimate.tables);
+        let mut samples = Vec::new();
+        while let Some(piece) = shares.last() {
+            // Samples differ, and so may the pieces.
+            let size = (estimate.samples as u64 * piece.len() as u64 / count) as usize;
+            samples.push(write(&Piece { whole, samples: piece }, size + size / 8));
+        }
+        Self { samples, tables }
+    }
+
+    fn behind(self, mut bytes: Vec<u8>) -> Vec<u8> {
+        let all = self.samples.into_iter().rev().chain([self.tables]);
+        all.for_each(|piece| bytes.extend_from_slice(&piece));
+        bytes
+    }
 }
 
 /// How many bytes of samples are worth being written by two; of more, much is there twice for a while.
@@ -368,16 +384,25 @@ impl Message for LocationEntry<'_> {
 mod tests {
     use super::*;
     use crate::example::cpu;
-    use crate::on_cores;
 
     #[test]
-    fn parts_are_the_whole() {
+    fn parts_are_the_whole_wherever_both_meet() {
         let samples: Vec<String> = (1..100).map(|at| format!("{at}: leaf{};z/caller;main", at % 9)).collect();
         for count in [1, 2, 33, 99] {
             let profile = cpu(&samples.iter().take(count).map(String::as_str).collect::<Vec<_>>());
-            let whole = Whole::of(&profile);
-            let bytes = on_cores(2, || in_parts(&whole, &whole.estimate(), Core::take().unwrap()));
-            assert_eq!(bytes, write(&whole, 0), "{count}");
+            let whole = &Whole::of(&profile);
+            let bytes = write(whole, 0);
+            for first in 0..=33 {
+                let (shares, taken) = (Shares::of(count), Cell::new(0));
+                let next = || {
+                    taken.set(taken.get() + 1);
+                    (taken.get() <= first).then(|| shares.first()).flatten()
+                };
+                let beginning = write(&Beginning { whole, next }, 0);
+                let last = Last::of(whole, &whole.estimate(), &shares);
+                assert!(first > 0 || !last.samples.is_empty());
+                assert_eq!(last.behind(beginning), bytes, "{first} of {count}");
+            }
         }
     }
 }

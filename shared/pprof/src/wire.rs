@@ -161,7 +161,7 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(crate) fn each_varint(mut self, mut take: impl FnMut(u64) -> Result<(), Error>) -> Result<(), Error> {
         while !self.is_empty() {
-            take(self.varint()?)?;
+            take(self.number()?)?;
         }
         Ok(())
     }

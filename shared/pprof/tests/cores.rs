@@ -65,7 +65,7 @@ fn a_fold_gives_the_same_bytes() {
 #[test]
 fn what_is_wrong_has_the_same_words() {
     let raw = gzip::inflate(&recorded("rclone-full.pprof"), Limits::default().raw_bytes).unwrap();
-    // In some copies both parts have something wrong.
+    // In some copies both threads find something wrong.
     let refused = recorded::broken(&raw, 60)
         .iter()
         .filter(|broken| same("a broken one", || decode(broken).map(|profile| profile.encode())).is_err())

@@ -84,7 +84,7 @@ fn what_is_not_kept_counts_against_the_limits() {
 }
 
 #[test]
-fn locations_that_are_not_counted_are_found_by_both_parts() {
+fn locations_that_are_not_counted_are_found() {
     let raw = raw("rclone-full.pprof");
     let found = recorded::locations(&raw);
     let [first, second, last] = [0, 1, found.len() - 1].map(|at| found[at].clone());

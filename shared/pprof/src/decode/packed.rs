@@ -8,7 +8,7 @@ use crate::wire::{Cursor, short};
 const BLOCK: usize = 16;
 /// The bytes before those: numbers of up to three are told.
 const BEFORE: usize = 2;
-/// How many bytes of a stack are looked at: so many blocks can be counted in a byte.
+/// How many bytes are looked at before what they have is added up: so many blocks can be counted in a byte.
 const MOST: usize = BLOCK * u8::MAX as usize;
 /// Set in a byte after which a number goes on; set as well in an answer that is yes.
 const GOES_ON: u8 = 0x80;
@@ -54,6 +54,13 @@ impl Packed {
         }
     }
 
+    /// The position that an id stands for.
+    #[inline(always)]
+    pub(super) fn position(&self, id: u64) -> Option<u32> {
+        let position = id.wrapping_sub(1);
+        (position < self.count).then_some(position as u32)
+    }
+
     /// Puts the positions of all behind others. How many there are; `None` if one is not known, or takes more than three bytes:
     /// then some may be there.
     #[inline(always)]
@@ -76,21 +83,26 @@ impl Packed {
     #[inline(always)]
     pub(super) fn count(&self, stack: Cursor<'_>) -> Option<usize> {
         let bytes = stack.bytes();
-        if bytes.len() > MOST || bytes.last()? & GOES_ON != 0 {
+        if bytes.last()? & GOES_ON != 0 {
             return None;
         }
-        let (mut odd, mut ends) = ([0; BLOCK], [0; BLOCK]);
-        for done in (0..bytes.len()).step_by(BLOCK) {
-            let window = stack.window::<{ BEFORE + BLOCK }>(BEFORE, done)?;
-            let left = LEFT.get(BLOCK - (bytes.len() - done).min(BLOCK)..)?.first_chunk::<BLOCK>()?;
-            for at in 0..BLOCK {
-                let (is_odd, is_end) = self.look(at, window[at], window[at + 1], window[at + 2]);
-                odd[at] |= is_odd & left[at];
-                ends[at] += (is_end & left[at]) >> 7;
+        let mut count = 0;
+        for start in (0..bytes.len()).step_by(MOST) {
+            let (mut odd, mut ends) = ([0; BLOCK], [0; BLOCK]);
+            for done in (start..bytes.len().min(start + MOST)).step_by(BLOCK) {
+                let window = stack.window::<{ BEFORE + BLOCK }>(BEFORE, done)?;
+                let left = LEFT.get(BLOCK - (bytes.len() - done).min(BLOCK)..)?.first_chunk::<BLOCK>()?;
+                for at in 0..BLOCK {
+                    let (is_odd, is_end) = self.look(at, window[at], window[at + 1], window[at + 2]);
+                    odd[at] |= is_odd & left[at];
+                    ends[at] += (is_end & left[at]) >> 7;
+                }
             }
+            let odd = odd.iter().fold(0, |all, &one| all | one);
+            (odd & GOES_ON == 0).then_some(())?;
+            count += ends.iter().map(|&ends| usize::from(ends)).sum::<usize>();
         }
-        let odd = odd.iter().fold(0, |all, &one| all | one);
-        (odd & GOES_ON == 0).then(|| ends.iter().map(|&ends| usize::from(ends)).sum())
+        Some(count)
     }
 
     /// Of the last of these bytes: whether it is part of what is not as expected, and whether it ends a number.
@@ -113,16 +125,7 @@ impl Packed {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn varint(mut value: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while value > 0x7f {
-            bytes.push(value as u8 | GOES_ON);
-            value >>= 7;
-        }
-        bytes.push(value as u8);
-        bytes
-    }
+    use crate::example::varint;
 
     /// A stack in a profile: something before it that ends, and something behind.
     fn within(stack: &[u8], see: impl FnOnce(Cursor<'_>)) {
@@ -143,18 +146,36 @@ mod tests {
         Some(positions).filter(|positions| !positions.is_empty())
     }
 
-    const COUNTS: [u64; 14] =
-        [1, 2, 5, 126, 127, 128, 129, 255, 300, 0x3fff, 0x4000, 0x4001, 20_000, (1 << 21) - 1];
+    const LARGEST: u64 = (1 << 21) - 1;
+    const COUNTS: [u64; 17] = [
+        0,
+        1,
+        2,
+        5,
+        126,
+        127,
+        128,
+        129,
+        255,
+        300,
+        0x3fff,
+        0x4000,
+        0x4001,
+        20_000,
+        LARGEST,
+        LARGEST + 1,
+        3 << 21,
+    ];
 
     #[test]
     fn exactly_what_is_there_is_known() {
         for count in COUNTS {
-            let edges = [1, 0x7f, 0x80, 0xff, 0x100, 0x3fff, 0x4000, 0x4080, count - 1, count, count + 1];
-            let around = edges.iter().flat_map(|edge| edge.saturating_sub(2)..edge + 3);
-            for id in around.chain([0, 1 << 21, u64::MAX]) {
-                let is_known = (1..=count).contains(&id) && id < 1 << 21;
+            let edges = [1, 0x7f, 0x80, 0xff, 0x100, 0x3fff, 0x4000, 0x4080, LARGEST, count];
+            let around = edges.iter().flat_map(|edge| edge.saturating_sub(3)..edge + 4);
+            for id in around.chain([0, u64::MAX]) {
+                let is_known = (1..=count.min(LARGEST)).contains(&id);
                 // Wherever it is, among others of one byte and of two.
-                let other = varint(1 + (count - 1) / 2);
+                let other = varint(count.min(LARGEST).div_ceil(2));
                 for (before, behind) in [(0, 0), (1, 0), (0, 1), (15, 3), (7, 20), (31, 1)] {
                     let (before_it, behind_it) = (other.repeat(before), other.repeat(behind));
                     let stack = [before_it, varint(id), behind_it].concat();
@@ -175,7 +196,12 @@ mod tests {
         let packed = Packed::up_to(5);
         within(&[], |cursor| assert_eq!(packed.count(cursor), None));
         within(&[5; MOST], |cursor| assert_eq!(packed.count(cursor), Some(MOST)));
-        within(&[5; MOST + 1], |cursor| assert_eq!(packed.count(cursor), None));
+        within(&[5; 2 * MOST + 1], |cursor| assert_eq!(packed.count(cursor), Some(2 * MOST + 1)));
+        for odd in [0, 1, MOST - 1, MOST, MOST + 1, 2 * MOST] {
+            let mut stack = [5; 2 * MOST + 1];
+            stack[odd] = 6;
+            within(&stack, |cursor| assert_eq!(packed.count(cursor), None, "{odd}"));
+        }
         // One that takes more bytes than it has to is read, though not by blocks.
         within(&[0x81, 0], |cursor| {
             assert_eq!(packed.count(cursor), None);

@@ -2,7 +2,7 @@
 
 use super::ids::Ids;
 use super::packed::Packed;
-use super::samples::{Counts, FRAME, FRAMES, Reader, TOP, USUAL, VALUE, VALUES};
+use super::samples::{Counts, FRAME, FRAMES, Reader, TOP, VALUE, VALUES};
 use super::survey::Survey;
 use crate::profile::Samples;
 use crate::wire::Cursor;
@@ -10,11 +10,12 @@ use crate::wire::Cursor;
 /// How many numbers are packed (google/pprof's profile/proto.go and runtime/pprof's protobuf.go: `if len(x) > 2`).
 const PACKED: usize = 3;
 
+/// What a first stack may take, in bytes: Go's runtime writes 128 frames at the most.
+const LONG: usize = 4 * 128;
+
 /// Reads those that are as expected.
 pub(super) struct Quick {
-    /// How many locations there are, whose ids count from 1.
-    locations: u64,
-    packed: Packed,
+    locations: Packed,
     /// As runtime/pprof has them (proto.go: `pbSample`); google/pprof has stacks first (profile/encode.go).
     values_first: bool,
 }
@@ -22,13 +23,12 @@ pub(super) struct Quick {
 impl Quick {
     /// `None` if ids do not count, or the first sample is not as expected, and so most may not be.
     pub(super) fn of(survey: &Survey<'_>, locations: &Ids) -> Option<Self> {
-        let locations = locations.counted()?;
+        let locations = Packed::up_to(locations.counted()?);
         let mut first = survey.first_sample()?;
         let values_first = [VALUE, VALUES].contains(&{ first }.varint().ok()?);
-        let quick = Self { locations, packed: Packed::up_to(locations), values_first };
+        let quick = Self { locations, values_first };
         let mut one = Samples::new(survey.sample_types.len());
-        // A frame takes up to four bytes, mostly.
-        quick.head::<true>(&mut first, 4 * USUAL, &mut one).map(|_| quick)
+        quick.head::<true>(&mut first, LONG, &mut one).map(|_| quick)
     }
 
     /// Reads a sample behind others, all of it or what the compiler looks at. What was in it; `None` if it is not as expected, right
@@ -89,17 +89,17 @@ impl Quick {
         most: usize,
         samples: &mut Samples,
     ) -> Option<usize> {
-        let Some(mut stack) = sample.message(FRAMES as u8) else {
+        let Some(mut stack) = sample.message(FRAMES as u8).or_else(|| long_stack(sample)) else {
             return self.short_stack(sample, most, samples);
         };
         // Each takes a byte at least.
         (stack.bytes().len() <= most).then_some(())?;
         if ALL {
-            return self.packed.read(stack, &mut samples.frames);
+            return self.locations.read(stack, &mut samples.frames);
         }
-        let count = self.packed.count(stack)?;
+        let count = self.locations.count(stack)?;
         for _ in 0..count.min(TOP) {
-            samples.frames.push((stack.number().ok()? - 1) as u32);
+            samples.frames.push(self.locations.position(stack.number().ok()?)?);
         }
         Some(count)
     }
@@ -109,13 +109,22 @@ impl Quick {
     fn short_stack(&self, sample: &mut Cursor<'_>, most: usize, samples: &mut Samples) -> Option<usize> {
         let mut count = 0;
         while count < PACKED - 1 && sample.tag(FRAME as u8).is_some() {
-            let frame = sample.number().ok()?.wrapping_sub(1);
-            (frame < self.locations).then_some(())?;
-            samples.frames.push(frame as u32);
+            samples.frames.push(self.locations.position(sample.number().ok()?)?);
             count += 1;
         }
         (count <= most).then_some(count)
     }
+}
+
+/// One of more bytes than a short message has.
+#[cold]
+#[inline(never)]
+fn long_stack<'a>(sample: &mut Cursor<'a>) -> Option<Cursor<'a>> {
+    let mut rest = *sample;
+    rest.tag(FRAMES as u8)?;
+    let stack = rest.content(sample.at()).ok()?;
+    *sample = rest;
+    Some(stack)
 }
 
 #[inline(always)]
@@ -140,16 +149,7 @@ mod tests {
     use crate::Limits;
     use crate::decode::samples::{self, Keep, Reader};
     use crate::decode::tables::Texts;
-
-    fn varint(mut value: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while value > 0x7f {
-            bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        bytes.push(value as u8);
-        bytes
-    }
+    use crate::example::{Random, varint};
 
     fn message(tag: u8, content: &[u8]) -> Vec<u8> {
         [&[tag][..], &varint(content.len() as u64), content].concat()
@@ -184,7 +184,7 @@ mod tests {
         let (texts, locations) = (&Texts::read(&survey).unwrap(), &ids(&survey));
         let mut samples = Samples::new(survey.sample_types.len());
         let read = if quickly {
-            let all = (survey.samples, 0);
+            let all = survey.samples;
             samples::read(&survey, all, (limits, keep), texts, locations, &mut samples).map(drop)
         } else {
             let mut reader = Reader { sample: 0, before: Counts::default(), limits, keep, texts, locations };
@@ -222,29 +222,31 @@ mod tests {
         count
     }
 
-    fn below(most: u64, seed: &mut u64) -> u64 {
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*seed >> 33) % most
-    }
-
     const LOCATIONS: u64 = 17_000;
 
     /// One of so many values, perhaps not as expected.
-    fn sample(width: usize, values_first: bool, is_usual: bool, seed: &mut u64) -> Vec<u8> {
-        let [other_stack, other_values, swapped, cut, beyond, zero] =
-            [8, 8, 8, 40, 40, 40].map(|often| !is_usual && below(often, seed) == 0);
-        let depth = if below(4, seed) == 0 { below(4, seed) } else { below(90, seed) };
-        let mut stack: Vec<u64> = (0..depth).map(|_| 1 + below(LOCATIONS, seed)).collect();
+    fn sample(width: usize, values_first: bool, is_usual: bool, random: &mut Random) -> Vec<u8> {
+        let [other_stack, other_values, swapped, strange, cut, beyond, zero, long] =
+            [8, 8, 8, 8, 40, 40, 40, 40].map(|often| !is_usual && random.below(often) == 0);
+        let depth = if random.below(4) == 0 { random.below(4) } else { random.below(90) };
+        let mut stack: Vec<u64> = (0..depth).map(|_| 1 + random.below(LOCATIONS)).collect();
+        // It takes more bytes than a short message has.
+        stack.extend(long.then(|| vec![LOCATIONS; 6000]).into_iter().flatten());
         stack.extend(beyond.then_some(LOCATIONS + 1));
         stack.extend(zero.then_some(0));
-        let values: Vec<u64> = (0..width).map(|_| u64::MAX >> below(64, seed)).collect();
+        let values: Vec<u64> = (0..width).map(|_| u64::MAX >> random.below(64)).collect();
         let stack = numbers(1, (stack.len() > 2) ^ other_stack, &stack);
         let values = numbers(2, (width > 2) ^ other_values, &values);
         // Without a number it is dropped.
-        let labels = if below(3, seed) == 0 { below(4, seed) } else { 0 };
-        let labels = (0..labels).flat_map(|_| message(26, &[8, 1, 24, below(9, seed) as u8])).collect();
+        let labels = if random.below(3) == 0 { random.below(4) } else { 0 };
+        let labels = (0..labels).flat_map(|_| message(26, &[8, 1, 24, random.below(9) as u8])).collect();
         let parts = if swapped ^ values_first { [values, stack, labels] } else { [stack, values, labels] };
         let mut sample = parts.concat();
+        if strange {
+            // Field 0, one that nobody knows, an empty stack, a label whose key is nowhere, and a tag that is longer than need be.
+            let all = [&[2, 0][..], &[40, 1], &[10, 0], &[26, 2, 8, 9], &[0x90, 0, 1]];
+            sample.extend(all[random.below(5) as usize]);
+        }
         sample.truncate(sample.len() - usize::from(cut));
         sample
     }
@@ -252,24 +254,24 @@ mod tests {
     #[test]
     fn what_is_as_expected_is_read_quickly() {
         for (width, values_first) in (1..=4).flat_map(|width| [(width, false), (width, true)]) {
-            let seed = &mut 1;
-            let all: Vec<Vec<u8>> = (0..60).map(|_| sample(width, values_first, true, seed)).collect();
+            let random = &mut Random(1);
+            let all: Vec<Vec<u8>> = (0..60).map(|_| sample(width, values_first, true, random)).collect();
             assert_eq!(quick(&profile(LOCATIONS, width, &all)), all.len(), "{width} {values_first}");
         }
     }
 
     #[test]
     fn whatever_a_sample_looks_like_it_is_read_the_same() {
-        let seed = &mut 1;
+        let random = &mut Random(1);
         let (mut refused, mut is_quick) = (0, 0);
         for (width, round) in (1..=4).flat_map(|width| (0..120).map(move |round| (width, round))) {
             // The first is as it should be, mostly, and few are wrong.
-            let one = |at| sample(width, round % 2 == 0, at == 0 && round % 8 > 0, seed);
+            let one = |at| sample(width, round % 2 == 0, at == 0 && round % 8 > 0, random);
             let raw = profile(LOCATIONS, width, &(0..6).map(one).collect::<Vec<_>>());
             is_quick += usize::from(quick(&raw) > 0);
             let tight = Limits {
-                frames: below(300, seed) as usize,
-                labels: below(12, seed) as usize,
+                frames: random.below(300) as usize,
+                labels: random.below(12) as usize,
                 labels_per_sample: 2,
                 ..Limits::default()
             };

@@ -29,11 +29,9 @@ pub(crate) enum Keep {
 
 /// How many frames the compiler looks at.
 pub(super) const TOP: usize = 2;
-/// How many a stack has at the most, as Go's runtime writes it.
-pub(super) const USUAL: usize = 128;
 
-/// From how many bytes of samples on another thread reads a part of them, and up to how many: what is kept of that part is there
-/// twice for a while.
+/// From how many bytes of samples on another thread reads some of them, and up to how many: what is kept of those, nearly all
+/// perhaps, is there twice for a while.
 const LARGE: usize = 128 << 10;
 const HUGE: usize = 32 << 20;
 
@@ -75,16 +73,16 @@ impl Counts {
     }
 }
 
-/// Reads the samples of a part of their table, of which the first has this number, behind others.
+/// Reads samples behind others: all, or a part of them, which are then numbered as if they were all.
 pub(super) fn read(
     survey: &Survey<'_>,
-    (part, sample): (Table, usize),
+    part: Table,
     (limits, keep): (&Limits, Keep),
     texts: &Texts,
     locations: &Ids,
     samples: &mut Samples,
 ) -> Result<Counts, Error> {
-    let reader = Reader { sample, before: Counts::default(), limits, keep, texts, locations };
+    let reader = Reader { sample: 0, before: Counts::default(), limits, keep, texts, locations };
     match (Quick::of(survey, locations), keep) {
         (None, _) => read_each(survey, part, reader, samples, |_, _, _| None),
         (Some(quick), Keep::All) => read_each(survey, part, reader, samples, |entry, reader, samples| {
@@ -127,8 +125,7 @@ pub(super) fn with_room(survey: &Survey<'_>, table: Table, limits: &Limits, keep
     let frames = table.bytes.saturating_sub(table.count.saturating_mul(4));
     let most = match keep {
         Keep::All => limits.frames,
-        // And those of the one that is read.
-        Keep::Top => table.count.saturating_mul(TOP).saturating_add(USUAL),
+        Keep::Top => table.count.saturating_mul(TOP),
     };
     samples.frames.reserve_exact(frames.min(most));
     // Every value takes a byte of the table: what it claims beyond that cannot be true.
@@ -157,10 +154,16 @@ impl Reader<'_> {
     #[inline(never)]
     pub(super) fn read(&self, mut cursor: Cursor<'_>, samples: &mut Samples) -> Result<Counts, Error> {
         let (frames, labels) = (samples.frames.len(), samples.labels.len());
-        let (mut value_count, mut label_count) = (0, 0);
-        let add_frame = |id: u64, all: &mut Vec<u32>| {
-            all.push(self.frame(id)?);
-            limits::at_most("stack frames", self.before.frames + all.len() - frames, self.limits.frames)
+        let all = self.keep == Keep::All;
+        let (mut read_frames, mut read_labels, mut value_count, mut label_count) = (0, 0, 0, 0);
+        // What is not kept takes no room at all: a stack may be as large as the profile.
+        let mut add_frame = |id: u64, frames: &mut Vec<u32>| {
+            let frame = self.frame(id)?;
+            if all || read_frames < TOP {
+                frames.push(frame);
+            }
+            read_frames += 1;
+            limits::at_most("stack frames", self.before.frames + read_frames, self.limits.frames)
         };
         let mut add_value = |value: u64, values: &mut Vec<i64>| {
             // Those past the last sample type are counted for the message, but not kept.
@@ -182,9 +185,11 @@ impl Reader<'_> {
                 LABEL => {
                     label_count += 1;
                     limits::at_most("labels on one sample", label_count, self.limits.labels_per_sample)?;
-                    samples.labels.extend(self.label(cursor.content(at)?)?);
-                    let all = self.before.labels + samples.labels.len() - labels;
-                    limits::at_most("labels", all, self.limits.labels)?;
+                    if let Some(label) = self.label(cursor.content(at)?)? {
+                        read_labels += 1;
+                        samples.labels.extend(all.then_some(label));
+                    }
+                    limits::at_most("labels", self.before.labels + read_labels, self.limits.labels)?;
                 }
                 tag => other_field(&cursor.value(tag, at)?)?,
             }
@@ -193,29 +198,23 @@ impl Reader<'_> {
             let (sample, wanted) = (self.sample, samples.width);
             return Err(Fault::ValueCount { sample, found: value_count, wanted }.into());
         }
-        let read = Counts { frames: samples.frames.len() - frames, labels: samples.labels.len() - labels };
-        if self.keep == Keep::Top {
-            samples.frames.truncate(frames + TOP);
-            samples.labels.truncate(labels);
-        }
         samples.close(frames, labels);
-        Ok(read)
+        Ok(Counts { frames: read_frames, labels: read_labels })
     }
 
     /// Reads what is left of a sample, if that is labels and no more than may be. How many there were.
     #[inline(never)]
     pub(super) fn labels(&self, mut rest: Cursor<'_>, samples: &mut Samples) -> Option<usize> {
-        let start = samples.labels.len();
-        let mut count = 0;
+        let (mut count, mut read) = (0, 0);
         while !rest.is_empty() {
-            samples.labels.extend(self.label(rest.message(LABEL as u8)?).ok()?);
             count += 1;
+            (count <= self.limits.labels_per_sample).then_some(())?;
+            if let Some(label) = self.label(rest.message(LABEL as u8)?).ok()? {
+                read += 1;
+                samples.labels.extend((self.keep == Keep::All).then_some(label));
+            }
         }
-        let read = samples.labels.len() - start;
-        if self.keep == Keep::Top {
-            samples.labels.truncate(start);
-        }
-        (count <= self.limits.labels_per_sample && read <= self.left().labels).then_some(read)
+        (read <= self.left().labels).then_some(read)
     }
 
     #[inline(always)]

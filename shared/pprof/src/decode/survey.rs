@@ -125,13 +125,13 @@ impl<'a> Survey<'a> {
         self.parts.len()
     }
 
-    /// Some of these parts, one after another, and the number of the first sample in them.
-    pub(super) fn part(&self, parts: Range<usize>) -> (Table, usize) {
+    /// Some of these parts, one after another.
+    pub(super) fn part(&self, parts: Range<usize>) -> Table {
         // What is before each, and before none.
         let before = |part: usize| self.parts.get(part).copied().unwrap_or(self.samples);
         let (first, next) = (before(parts.start), before(parts.end));
         let (count, bytes) = (next.count - first.count, next.bytes - first.bytes);
-        (Table { number: SAMPLE, count, bytes, start: first.end, end: next.end }, first.count)
+        Table { number: SAMPLE, count, bytes, start: first.end, end: next.end }
     }
 
     /// What is in the first sample.
@@ -220,8 +220,7 @@ mod tests {
         for pieces in [&[0, 11][..], &[0, 1, 5, 10, 11], &[0, 4, 4, 11]] {
             let mut at = 0;
             for piece in pieces.windows(2) {
-                let (part, first) = survey.part(piece[0]..piece[1]);
-                assert_eq!(first, at);
+                let part = survey.part(piece[0]..piece[1]);
                 let (start, mut bytes) = (at, 0);
                 let each = survey.each_entry(part, |entry| {
                     assert_eq!(entry.bytes(), &sample(at)[2..]);

@@ -22,9 +22,9 @@ use crate::error::{Error, Fault};
 use crate::profile::Profile;
 use crate::shares::Shares;
 
-/// How many samples are worth being counted in two halves. Both look at all locations, and then all sums of the second are
-/// added to the first: of locations and their lines there should be few. More samples mostly make more sums.
-const HALVED: RangeInclusive<usize> = 1 << 12..=1 << 20;
+/// How many samples are worth being parted. Both threads look at all locations, and then all sums of the second are added to the
+/// first: of locations and their lines there should be few. More samples mostly make more sums.
+const PARTED: RangeInclusive<usize> = 1 << 12..=1 << 20;
 /// How many samples and lines, or locations, are worth being counted by two who look at all of them, each for half of the
 /// callers.
 const SHARED: usize = 1 << 17;
@@ -33,8 +33,8 @@ const SHARED: usize = 1 << 17;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Alone,
-    /// Each takes some of the samples, about half.
-    Halved,
+    /// Each takes some of the samples. Which ones differs from time to time, and so does the order of sums; not what they are.
+    Parted,
     /// The calls of half of the callers by another: where there are so many calls that adding them up again would take as
     /// long as counting did.
     Shared,
@@ -44,8 +44,8 @@ impl Way {
     /// If there is a core.
     fn of(profile: &Profile) -> Self {
         let (samples, places) = (profile.samples.len(), profile.locations.len().max(profile.lines.len()));
-        if HALVED.contains(&samples) && places <= 2 * samples {
-            Self::Halved
+        if PARTED.contains(&samples) && places <= 2 * samples {
+            Self::Parted
         } else if samples + places >= SHARED {
             Self::Shared
         } else {
@@ -87,15 +87,14 @@ impl Counted {
         };
         Ok(match way {
             Way::Alone => all(Callers::All).alone(),
-            Way::Halved => {
+            Way::Parted => {
                 let shares = Shares::of(samples);
                 let (mut all, second) = at_once(
                     core,
                     || count(profile, Callers::All, weight, &columns, || shares.first()).alone(),
                     || count(profile, Callers::All, weight, &columns, || shares.last()).alone(),
                 );
-                all.sums.add_named(&second.sums, |name| name);
-                all.start_line = all.start_line.max(second.start_line);
+                all.add(&second);
                 all
             }
             Way::Shared => {
@@ -107,6 +106,12 @@ impl Counted {
                 all
             }
         })
+    }
+
+    /// Adds what was counted of other samples of the same profile.
+    fn add(&mut self, other: &Self) {
+        self.sums.add_named(&other.sums, |name| name);
+        self.start_line = self.start_line.max(other.start_line);
     }
 
     pub(super) fn usable(self) -> Result<Sums, Error> {
@@ -223,11 +228,10 @@ pub(super) fn overflow(profile: &Profile) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::example::cpu;
+    use crate::example::{Random, cpu};
 
     /// All calls with their sums, in an order, and what else there is to know.
-    fn said(profile: &Profile, take: Take, way: Way) -> Vec<String> {
-        let Counted { sums, start_line } = Counted::by(way, None, profile, take).unwrap();
+    fn said(Counted { sums, start_line }: &Counted) -> Vec<String> {
         let call = |(at, &key)| format!("{:?} {:?}", sums.call(key), sums.at(at));
         let mut said: Vec<String> = sums.keys.iter().enumerate().map(call).collect();
         said.sort();
@@ -237,11 +241,8 @@ mod tests {
 
     #[test]
     fn every_way_gives_the_same_sums() {
-        let mut seed = 7_u64;
-        let mut below = |most: u64| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (seed >> 33) % most
-        };
+        let mut random = Random(7);
+        let mut below = |most| random.below(most);
         let mut calls = 0;
         for round in 0..60 {
             let mut frame = || {
@@ -265,9 +266,23 @@ mod tests {
                 profile.functions.iter_mut().for_each(|function| function.start_line = 0);
             }
             for take in [Take::Weight, Take::All] {
-                let alone = said(&profile, take, Way::Alone);
-                for way in [Way::Halved, Way::Shared] {
-                    assert_eq!(said(&profile, take, way), alone, "{stacks:?}");
+                let by = |way| said(&Counted::by(way, None, &profile, take).unwrap());
+                let alone = by(Way::Alone);
+                for way in [Way::Parted, Way::Shared] {
+                    assert_eq!(by(way), alone, "{stacks:?}");
+                }
+                // Whoever counts which samples.
+                let weight = weight_index(&profile).unwrap();
+                let columns = if take == Take::All { 0..2 } else { weight..weight + 1 };
+                for parts in
+                    [[&[0..70, 150..192][..], &[70..140, 140..150]], [&[100..110, 110..192], &[0..1, 1..100]]]
+                {
+                    let [mut first, second] = parts.map(|parts| {
+                        let mut parts = parts.iter().cloned();
+                        count(&profile, Callers::All, weight, &columns, || parts.next()).alone()
+                    });
+                    first.add(&second);
+                    assert_eq!(said(&first), alone, "{stacks:?}");
                 }
                 calls += alone.len();
             }
