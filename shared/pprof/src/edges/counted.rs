@@ -149,6 +149,7 @@ fn count<'a>(
         samples.step_by(BLOCK).map(move |start| start..end.min(start + BLOCK))
     });
     for block in blocks {
+        places.look(block.clone().flat_map(|sample| profile.samples.stack(sample).iter().take(2)));
         for sample in block {
             let all = profile.samples.values(sample);
             let values = &all[columns.clone()];

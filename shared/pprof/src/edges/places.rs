@@ -1,9 +1,10 @@
 //! Locations as the compiler sees them: each is looked at once, however many samples name it.
 
+use std::hint::black_box;
 use std::iter::repeat_n;
 
 use super::key::{Key, Site};
-use super::sums::{Sums, add_each};
+use super::sums::{FAR, Sums, add_each};
 use crate::profile::{Location, Profile, Span, index};
 use crate::strings::Str;
 
@@ -98,6 +99,16 @@ impl<'a> Places<'a> {
     #[inline(always)]
     pub(super) fn at(&self, location: u32) -> Place {
         self.places[location as usize]
+    }
+
+    /// Looks at locations that will be asked for, if there are so many that they are far away: waiting for many takes about as long
+    /// as for one.
+    #[inline(always)]
+    pub(super) fn look<'l>(&self, locations: impl Iterator<Item = &'l u32>) {
+        if self.places.len() >= FAR {
+            let seen = |seen, &at: &u32| seen ^ self.places[at as usize].address;
+            black_box(locations.fold(0, seen));
+        }
     }
 
     /// Whether a function of a location has a start line.

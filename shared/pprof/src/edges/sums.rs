@@ -15,7 +15,7 @@ use crate::strings::{Str, Strings};
 pub(super) const BLOCK: usize = 64;
 /// From how many sums on these are far away, in memory: then all of a block are looked at first, for waiting for many takes
 /// about as long as for one.
-const FAR: usize = 1 << 15;
+pub(super) const FAR: usize = 1 << 15;
 
 /// Whose calls are counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
