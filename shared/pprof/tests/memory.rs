@@ -3,10 +3,13 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod peak;
+
 use std::io::Write;
 
 use autopgo_pprof::{ErrorKind, Limits, Outline, Profile, gzip, has_samples};
 use flate2::{Compression, GzBuilder, write::GzEncoder};
+use peak::peak;
 
 const MB: usize = 1 << 20;
 const LIMIT: u64 = 32 * MB as u64;
@@ -18,13 +21,6 @@ fn zeroes(megabytes: usize, header: GzBuilder) -> Vec<u8> {
         encoder.write_all(&vec![0; MB]).unwrap();
     }
     encoder.finish().unwrap()
-}
-
-/// The most memory the process ever had, in bytes.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
 #[test]

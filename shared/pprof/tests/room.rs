@@ -3,16 +3,12 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod peak;
+
 use autopgo_pprof::{ErrorKind, Limits, Profile, on_cores};
+use peak::peak;
 
 const MB: usize = 1 << 20;
-
-/// The most memory the process ever had, in bytes.
-fn peak() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
-}
 
 /// A message with so many bytes in it, of up to 256 MiB.
 fn message(tag: u8, bytes: usize) -> [u8; 5] {
@@ -53,6 +49,6 @@ fn what_is_refused_or_not_kept_takes_no_room() {
         let top = on_cores(cores, || Profile::parse_top(&deep, &Limits::default())).unwrap();
         assert_eq!(top.sample_count(), 32 * 1101);
         let grown = peak() - before;
-        assert!(grown < 16 * MB, "on {cores} cores {grown} bytes");
+        assert!(grown < 16 * MB as u64, "on {cores} cores {grown} bytes");
     }
 }

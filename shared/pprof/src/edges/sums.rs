@@ -13,7 +13,7 @@ use crate::strings::{Str, Strings};
 
 /// How many calls are looked at before any is added.
 pub(super) const BLOCK: usize = 64;
-/// From how many sums on these are far away, in memory: then all of a block are looked at first, for waiting for many takes
+/// From how many sums, or places, on these are far away, in memory: then all of a block are looked at first, for waiting for many takes
 /// about as long as for one.
 pub(super) const FAR: usize = 1 << 15;
 

@@ -45,5 +45,5 @@ pub(super) fn number_by_use(profile: &mut Profile, uses: &[u32]) {
     both(large, place, place);
 }
 
-/// How many frames one of two threads takes at once.
+/// How many frames one of two threads takes at once: slices, for they are written to, and so not [`Shares`](crate::shares::Shares).
 const PIECE: usize = 16 << 10;
