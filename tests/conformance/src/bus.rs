@@ -3,6 +3,7 @@
 mod crowds;
 mod delivery;
 mod ending;
+mod hold;
 mod holding;
 mod redelivery;
 mod restart;
@@ -17,6 +18,8 @@ use autopgo_core::error::Result;
 use autopgo_core::port::bus::{Delivery, Message, Subscription, Topic};
 
 use crate::verdict::{Broken, Gap, Verdict, ensure};
+
+pub use hold::Hold;
 
 /// What an adapter gives to have the laws tried on it: one topic and one subscription to it, both empty when the
 /// harness is made.
@@ -43,6 +46,10 @@ pub trait Harness: Send + Sync {
 
     /// What this bus promises beyond the contract, and in which times.
     fn facts(&self) -> Facts;
+
+    /// Has this bus hold messages for long, where that is the harness's to say. A law asks for it before anything is
+    /// made, when a busy broker could look like one whose hold has run out.
+    fn hold_for_long(&self) {}
 
     /// Whether messages go to consumers that have not asked yet, so that one of two may have them all.
     fn pushes(&self) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use autopgo_aws::access::Access;
 use autopgo_conformance::brokers::Ministack;
-use autopgo_conformance::bus::{Broker, Facts, Harness, Missing};
+use autopgo_conformance::bus::{Broker, Facts, Harness, Hold, Missing};
 use autopgo_conformance::{Gap, gaps, skip};
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
@@ -55,7 +55,7 @@ pub(crate) struct Aws {
     address: Option<SocketAddr>,
     name: String,
     /// What the queue holds a message for.
-    hold: Duration,
+    hold: Hold,
     /// How long its subscriptions are to wait.
     waittime: &'static str,
     made: OnceCell<()>,
@@ -99,7 +99,7 @@ impl Aws {
             shape,
             address: address(),
             name,
-            hold,
+            hold: Hold::of(hold),
             waittime: "1s",
             made: OnceCell::new(),
             restarts: Restarts::default(),
@@ -163,7 +163,7 @@ impl Aws {
         let mut queue = sqs
             .create_queue()
             .queue_name(&self.name)
-            .attributes(QueueAttributeName::VisibilityTimeout, self.hold.as_secs().to_string())
+            .attributes(QueueAttributeName::VisibilityTimeout, self.hold.get().as_secs().to_string())
             .attributes(QueueAttributeName::Policy, allowed);
         if self.shape.is_fifo() {
             queue = queue.attributes(QueueAttributeName::FifoQueue, "true");
@@ -262,8 +262,12 @@ impl Harness for Aws {
         Some(&self.restarts)
     }
 
+    fn hold_for_long(&self) {
+        self.hold.lengthen();
+    }
+
     fn facts(&self) -> Facts {
-        Facts { ordered_by_key: self.shape.is_fifo(), ack_deadline: self.hold, many: 1_000 }
+        Facts { ordered_by_key: self.shape.is_fifo(), ack_deadline: self.hold.get(), many: 1_000 }
     }
 
     fn lacking(&self) -> Option<String> {

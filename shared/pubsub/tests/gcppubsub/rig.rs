@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use autopgo_conformance::brokers::Cable;
-use autopgo_conformance::bus::{Broker, Facts, Harness, Missing};
+use autopgo_conformance::bus::{Broker, Facts, Harness, Hold, Missing};
 use autopgo_conformance::{Gap, gaps, skip};
 use autopgo_core::clock::{Clock, System};
 use autopgo_core::error::{Error, Kind, Result};
@@ -67,6 +67,7 @@ pub(crate) struct Google {
     address: Option<SocketAddr>,
     project: String,
     ordered: bool,
+    hold: Hold,
     made: OnceCell<()>,
     line: Line,
 }
@@ -99,7 +100,8 @@ impl Google {
     pub(crate) fn new(server: &'static Server, ordered: bool) -> Self {
         let project = format!("laws-{:016x}", System.random());
         let address = server.address();
-        Self { server, address, project, ordered, made: OnceCell::new(), line: Line::default() }
+        let hold = Hold::of(HOLD);
+        Self { server, address, project, ordered, hold, made: OnceCell::new(), line: Line::default() }
     }
 
     /// The environment of whoever uses it, once it is made.
@@ -129,7 +131,7 @@ impl Google {
         let new = NewSubscription {
             name: format!("projects/{}/subscriptions/worker", self.project),
             topic: name,
-            ack_deadline_seconds: i32::try_from(HOLD.as_secs())?,
+            ack_deadline_seconds: i32::try_from(self.hold.get().as_secs())?,
             enable_message_ordering: self.ordered,
         };
         let path = PathAndQuery::from_static("/google.pubsub.v1.Subscriber/CreateSubscription");
@@ -195,8 +197,12 @@ impl Harness for Google {
         Some(&self.line)
     }
 
+    fn hold_for_long(&self) {
+        self.hold.lengthen();
+    }
+
     fn facts(&self) -> Facts {
-        Facts { ordered_by_key: self.ordered, ack_deadline: HOLD, many: 1_000 }
+        Facts { ordered_by_key: self.ordered, ack_deadline: self.hold.get(), many: 1_000 }
     }
 
     fn lacking(&self) -> Option<String> {

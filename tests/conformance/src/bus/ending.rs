@@ -11,6 +11,7 @@ const PUSHED: Duration = Duration::from_millis(500);
 
 /// In good order: what it had fetched and not begun is with others long before its time runs out.
 pub(super) async fn a_closed_consumer_leaves_the_rest_to_others(harness: &dyn Harness) -> Verdict {
+    harness.hold_for_long();
     let facts = harness.facts();
     let topic = harness.topic().await?;
     let (ends, stays) = (harness.subscription().await?, harness.subscription().await?);
