@@ -7,6 +7,7 @@
 //! (profile/encode.go, profile/profile.go).
 
 mod ids;
+mod locations;
 mod outward;
 mod packed;
 mod parts;

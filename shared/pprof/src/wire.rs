@@ -53,6 +53,12 @@ impl<'a> Cursor<'a> {
         self.raw.get(self.at..self.end + more)
     }
 
+    /// What is left, with so many bytes before it and behind it. `None` if there are less.
+    #[inline(always)]
+    pub(crate) fn around(&self, before: usize, behind: usize) -> Option<&'a [u8]> {
+        self.raw.get(self.at.checked_sub(before)?..self.end + behind)
+    }
+
     /// So many bytes of the profile, from a place that is so far `before` the one that is so far `ahead`. `None` if it has less.
     #[inline(always)]
     pub(crate) fn window<const N: usize>(&self, before: usize, ahead: usize) -> Option<&'a [u8; N]> {

@@ -8,10 +8,11 @@ use crate::wire::{Cursor, short};
 const BLOCK: usize = 16;
 /// The bytes before those: numbers of up to three are told.
 const BEFORE: usize = 2;
-/// How many bytes are looked at before what they have is added up: so many blocks can be counted in a byte.
-const MOST: usize = BLOCK * u8::MAX as usize;
 /// Set in a byte after which a number goes on; set as well in an answer that is yes.
 const GOES_ON: u8 = 0x80;
+
+/// In each byte of a block.
+const ODD: u128 = u128::from_ne_bytes([GOES_ON; BLOCK]);
 
 /// How many bytes are taken with the first of a number.
 const MARGIN: usize = 3;
@@ -79,30 +80,32 @@ impl Packed {
         (rest.len() == MARGIN && u64::from(last) < self.count).then(|| positions.len() - before)
     }
 
-    /// How many there are, if all are known and written as short as can be, in up to three bytes.
+    /// How many there are, if all are known and written as short as can be, in up to three bytes; and the positions of the first two.
+    /// Where there is one, the second says nothing.
     #[inline(always)]
-    pub(super) fn count(&self, stack: Cursor<'_>) -> Option<usize> {
-        let bytes = stack.bytes();
-        if bytes.last()? & GOES_ON != 0 {
-            return None;
-        }
-        let mut count = 0;
-        for start in (0..bytes.len()).step_by(MOST) {
-            let (mut odd, mut ends) = ([0; BLOCK], [0; BLOCK]);
-            for done in (start..bytes.len().min(start + MOST)).step_by(BLOCK) {
-                let window = stack.window::<{ BEFORE + BLOCK }>(BEFORE, done)?;
-                let left = LEFT.get(BLOCK - (bytes.len() - done).min(BLOCK)..)?.first_chunk::<BLOCK>()?;
-                for at in 0..BLOCK {
-                    let (is_odd, is_end) = self.look(at, window[at], window[at + 1], window[at + 2]);
-                    odd[at] |= is_odd & left[at];
-                    ends[at] += (is_end & left[at]) >> 7;
-                }
+    pub(super) fn top(&self, stack: Cursor<'_>) -> Option<(usize, [u32; 2])> {
+        let mut left = stack.bytes().len();
+        let mut around = stack.around(BEFORE, BLOCK)?;
+        let top = first_two(u64::from_le_bytes(*around.get(BEFORE..)?.first_chunk()?));
+        // The last one ends, and there is one.
+        (around.get(left + BEFORE - 1)? & GOES_ON == 0 && left > 0).then_some(())?;
+        let (mut odd, mut count) = ([0; BLOCK], 0);
+        while left > 0 {
+            // Each by itself, so that the compiler sees that they stay what they are.
+            let [first, middle, last] = [0, 1, 2].map(|at| block(around, at));
+            let (first, middle, last) = (first?, middle?, last?);
+            let within = block(&LEFT, BLOCK - left.min(BLOCK))?;
+            let mut ends = [0; BLOCK];
+            for at in 0..BLOCK {
+                let (is_odd, is_end) = self.look(at, first[at], middle[at], last[at]);
+                odd[at] |= is_odd & within[at];
+                ends[at] = (is_end & within[at]) >> 7;
             }
-            let odd = odd.iter().fold(0, |all, &one| all | one);
-            (odd & GOES_ON == 0).then_some(())?;
-            count += ends.iter().map(|&ends| usize::from(ends)).sum::<usize>();
+            count += ends.iter().map(|&is_end| usize::from(is_end)).sum::<usize>();
+            around = around.get(BLOCK..)?;
+            left = left.saturating_sub(BLOCK);
         }
-        Some(count)
+        (u128::from_ne_bytes(odd) & ODD == 0).then_some((count, top))
     }
 
     /// Of the last of these bytes: whether it is part of what is not as expected, and whether it ends a number.
@@ -122,6 +125,32 @@ impl Packed {
     }
 }
 
+/// The positions for the first two numbers of eight bytes, if they take up to three each: without a branch between those, which
+/// would be guessed wrong.
+#[inline(always)]
+fn first_two(word: u64) -> [u32; 2] {
+    let (first, length) = one(word);
+    let (second, _) = one(word >> (8 * length));
+    [first, second].map(|id| id.wrapping_sub(1))
+}
+
+#[inline(always)]
+fn one(word: u64) -> (u32, u32) {
+    let word = word as u32;
+    let two = word >> 7 & 1;
+    let three = word >> 15 & two;
+    let number = word & 0x7f
+        | word >> 1 & 0x3f80 & 0_u32.wrapping_sub(two)
+        | word >> 2 & 0x1f_c000 & 0_u32.wrapping_sub(three);
+    (number, 1 + two + three)
+}
+
+/// The block that begins there, by value.
+#[inline(always)]
+fn block(bytes: &[u8], at: usize) -> Option<[u8; BLOCK]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,11 +166,14 @@ mod tests {
     fn read(count: u64, stack: &[u8]) -> Option<Vec<u32>> {
         let (packed, mut positions) = (Packed::up_to(count), Vec::new());
         within(stack, |cursor| {
-            let counted = packed.count(cursor);
+            let top = packed.top(cursor);
             if packed.read(cursor, &mut positions).is_none() {
                 positions.clear();
             }
-            assert_eq!(counted.unwrap_or(0), positions.len(), "{count} {stack:?}");
+            let (counted, first) = top.unwrap_or_default();
+            assert_eq!(counted, positions.len(), "{count} {stack:?}");
+            let some = counted.min(2);
+            assert_eq!(first[..some], positions[..some], "{count} {stack:?}");
         });
         Some(positions).filter(|positions| !positions.is_empty())
     }
@@ -194,22 +226,24 @@ mod tests {
             assert_eq!(read(20_000, stack), None, "{stack:?}");
         }
         let packed = Packed::up_to(5);
-        within(&[], |cursor| assert_eq!(packed.count(cursor), None));
-        within(&[5; MOST], |cursor| assert_eq!(packed.count(cursor), Some(MOST)));
-        within(&[5; 2 * MOST + 1], |cursor| assert_eq!(packed.count(cursor), Some(2 * MOST + 1)));
-        for odd in [0, 1, MOST - 1, MOST, MOST + 1, 2 * MOST] {
-            let mut stack = [5; 2 * MOST + 1];
+        within(&[], |cursor| assert_eq!(packed.top(cursor), None));
+        const MANY: usize = 300 * BLOCK;
+        for count in [MANY, MANY + 1] {
+            within(&vec![5; count], |cursor| assert_eq!(packed.top(cursor), Some((count, [4, 4]))));
+        }
+        for odd in [0, 1, 2, MANY - 1, MANY] {
+            let mut stack = [5; MANY + 1];
             stack[odd] = 6;
-            within(&stack, |cursor| assert_eq!(packed.count(cursor), None, "{odd}"));
+            within(&stack, |cursor| assert_eq!(packed.top(cursor), None, "{odd}"));
         }
         // One that takes more bytes than it has to is read, though not by blocks.
         within(&[0x81, 0], |cursor| {
-            assert_eq!(packed.count(cursor), None);
+            assert_eq!(packed.top(cursor), None);
             assert_eq!(packed.read(cursor, &mut Vec::new()), Some(1));
         });
         // There is no margin behind it, or nothing before it.
         let all = [1, 2, 3, 4];
         assert_eq!(packed.read(Cursor::within(&all, 2, 4), &mut Vec::new()), None);
-        assert_eq!(packed.count(Cursor::within(&all, 0, 2)), None);
+        assert_eq!(packed.top(Cursor::within(&all, 0, 2)), None);
     }
 }

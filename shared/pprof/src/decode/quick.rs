@@ -2,7 +2,7 @@
 
 use super::ids::Ids;
 use super::packed::Packed;
-use super::samples::{Counts, FRAME, FRAMES, Reader, TOP, VALUE, VALUES};
+use super::samples::{Counts, FRAME, FRAMES, Reader, VALUE, VALUES};
 use super::survey::Survey;
 use crate::profile::Samples;
 use crate::wire::Cursor;
@@ -89,7 +89,7 @@ impl Quick {
         most: usize,
         samples: &mut Samples,
     ) -> Option<usize> {
-        let Some(mut stack) = sample.message(FRAMES as u8).or_else(|| long_stack(sample)) else {
+        let Some(stack) = sample.message(FRAMES as u8).or_else(|| long_stack(sample)) else {
             return self.short_stack(sample, most, samples);
         };
         // Each takes a byte at least.
@@ -97,9 +97,10 @@ impl Quick {
         if ALL {
             return self.locations.read(stack, &mut samples.frames);
         }
-        let count = self.locations.count(stack)?;
-        for _ in 0..count.min(TOP) {
-            samples.frames.push(self.locations.position(stack.number().ok()?)?);
+        let (count, top) = self.locations.top(stack)?;
+        match count {
+            1 => samples.frames.push(top[0]),
+            _ => samples.frames.extend_from_slice(&top),
         }
         Some(count)
     }

@@ -1,10 +1,11 @@
 //! The tables that samples lean on: strings, mappings, functions, and locations with their lines.
 
 use super::ids::Ids;
+use super::locations;
 use super::survey::Survey;
 use crate::error::{Error, Fault};
-use crate::limits::{self, Limits};
-use crate::profile::{Function, Line, Location, Mapping, Span, index};
+use crate::limits::Limits;
+use crate::profile::{Function, Line, Location, Mapping, index};
 use crate::strings::{Str, Strings};
 use crate::wire::Cursor;
 
@@ -74,7 +75,7 @@ impl Tables {
     pub(super) fn read(survey: &Survey<'_>, limits: &Limits, texts: &Texts) -> Result<Self, Error> {
         let (mappings, mapping_ids) = mappings(survey, texts)?;
         let (functions, function_ids) = functions(survey, texts)?;
-        let (locations, lines, location_ids) = locations(survey, limits, &mapping_ids, &function_ids)?;
+        let (locations, lines, location_ids) = locations::read(survey, limits, &mapping_ids, &function_ids)?;
         if survey.sample_types.is_empty() && survey.samples.count > 0 {
             return Err(Fault::NoSampleTypes.into());
         }
@@ -141,58 +142,4 @@ fn function(entry: Cursor<'_>, texts: &Texts) -> Result<Function, Error> {
         filename: texts.at(filename, FUNCTION[3])?,
         start_line,
     })
-}
-
-const LOCATION: [&str; 3] = ["location.id", "location.mapping_id", "location.address"];
-
-fn locations(
-    survey: &Survey<'_>,
-    limits: &Limits,
-    mappings: &Ids,
-    functions: &Ids,
-) -> Result<(Vec<Location>, Vec<Line>, Ids), Error> {
-    let table = survey.locations;
-    let mut ids = Ids::new("location", table.count);
-    let mut locations = Vec::with_capacity(table.count);
-    let mut lines: Vec<Line> = Vec::with_capacity(table.count);
-    survey.each_entry(table, |entry| {
-        let start = lines.len();
-        // Told once the location's id is known.
-        let (mut unknown_function, mut folded) = (None, false);
-        let [id, mapping, address] = entry.numbers(&LOCATION, |field| {
-            match field.number {
-                4 => {
-                    let (function, mut line) = line(field.content("location.line")?)?;
-                    match functions.position(function) {
-                        Some(position) => line.function = position,
-                        None => unknown_function = unknown_function.or(Some(function)),
-                    }
-                    lines.push(line);
-                    limits::at_most("lines", lines.len(), limits.lines)?;
-                    limits::at_most("lines on one location", lines.len() - start, limits.lines_per_location)?;
-                }
-                5 => folded = field.flag("location.is_folded")?,
-                _ => {}
-            }
-            Ok(())
-        })?;
-        if let Some(function) = unknown_function {
-            return Err(Fault::UnknownFunction { location: id, function }.into());
-        }
-        ids.add(id, locations.len())?;
-        let lines = Span::since(start, lines.len());
-        // A mapping that is not in the profile is no mapping, as in Go.
-        locations.push(Location { id, mapping: mappings.position(mapping), address, lines, folded });
-        Ok(())
-    })?;
-    Ok((locations, lines, ids))
-}
-
-const LINE: [&str; 3] = ["line.function_id", "line.line", "line.column"];
-
-/// A line and the id of its function.
-#[inline(always)]
-fn line(entry: Cursor<'_>) -> Result<(u64, Line), Error> {
-    let [function, line, column] = entry.numbers(&LINE, |_| Ok(()))?;
-    Ok((function, Line { function: 0, line: line.cast_signed(), column: column.cast_signed() }))
 }
