@@ -6,7 +6,7 @@
 //! into the caller's (line 1 + offset), every function starting at line 1. Edges in the compiler's order,
 //! functions by name: it depends on the edges only, and compresses well.
 
-use crate::cores::both;
+use crate::cores::Core;
 use crate::edges::{Call, Calls, Take};
 use crate::error::Error;
 use crate::merge::{headers, merge};
@@ -53,7 +53,7 @@ fn laid_out(calls: Calls<'_>, from: &Header) -> Profile {
     let header = header(from, &mut strings);
     let (functions, places) = functions(&calls, &mut strings);
     let mut compact = Profile { functions, ..Profile::with_header(strings.done(), header) };
-    let (calls, take_values) = calls.into_parts();
+    let (calls, values) = calls.into_parts();
     let lay = || {
         compact.lines.reserve_exact(2 * calls.len());
         compact.locations.reserve_exact(calls.len());
@@ -75,13 +75,16 @@ fn laid_out(calls: Calls<'_>, from: &Header) -> Profile {
         }
         compact
     };
-    // On one core the values come first: it takes them twice for a while.
-    let (values, mut compact) = both(calls.len() >= PARTED, take_values, lay);
+    let (values, mut compact) = match (calls.len() >= PARTED).then(Core::take).flatten() {
+        Some(core) => values.values_and(core, lay),
+        // One after the other, so that what they need is not there at once.
+        None => (values.values(), lay()),
+    };
     compact.samples.values = values;
     compact
 }
 
-/// How many calls are worth being laid out while their values are put in order.
+/// How many calls are worth being laid out by two threads.
 const PARTED: usize = 1 << 16;
 
 /// The compiler draws no edge from a node to itself, and a node is name and line (all start lines are

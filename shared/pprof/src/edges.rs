@@ -5,6 +5,9 @@
 mod calls;
 mod counted;
 mod key;
+mod ordered;
+mod own;
+mod part;
 mod places;
 mod sums;
 mod twins;

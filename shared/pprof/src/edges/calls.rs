@@ -3,10 +3,11 @@
 use std::cmp::Reverse;
 
 use super::counted::{Counted, overflow};
+use super::ordered::Ordered;
 use super::sums::Sums;
 use crate::cores::sort;
 use crate::error::{Error, Fault};
-use crate::profile::{Profile, index, pick};
+use crate::profile::{Profile, index};
 use crate::strings::{Str, Strings};
 
 /// What the compiler tells edges apart by.
@@ -113,15 +114,11 @@ impl<'a> Calls<'a> {
         weighted.take_while(|&(_, weight)| weight > 0)
     }
 
-    /// The calls in the compiler's order, and what puts their values in that order, one after another.
-    pub(crate) fn into_parts(self) -> (Vec<Call>, impl FnOnce() -> Vec<i64>) {
-        let Self { mut sums, order, .. } = self;
+    /// The calls in the compiler's order, and their values, which are to be put in that order.
+    pub(crate) fn into_parts(self) -> (Vec<Call>, Ordered) {
+        let Self { sums, order, .. } = self;
         let calls: Vec<Call> = order.iter().map(|&at| sums.call(sums.keys[at as usize])).collect();
-        let values = move || {
-            pick(&mut sums.values, order, sums.width);
-            sums.values
-        };
-        (calls, values)
+        (calls, sums.into_ordered(order))
     }
 
     pub(crate) fn total(&self) -> i64 {

@@ -11,13 +11,16 @@
 //! [`twins`](super::twins).
 
 use std::iter;
+use std::mem;
 use std::ops::{Range, RangeInclusive};
 
 use super::calls::Take;
+use super::own::Own;
+use super::part::Part;
 use super::places::{Link, Places};
-use super::sums::{BLOCK, Callers, Sums};
+use super::sums::{BLOCK, Sums};
 use super::twins::Twins;
-use crate::cores::{Core, at_once};
+use crate::cores::{Core, at_once, both};
 use crate::error::{Error, Fault};
 use crate::profile::Profile;
 use crate::shares::Shares;
@@ -81,28 +84,33 @@ impl Counted {
             Take::All => 0..profile.samples.width,
         };
         let samples = profile.samples.len();
-        let all = |callers| {
+        let all = |part| {
             let mut all = Some(0..samples);
-            count(profile, callers, weight, &columns, || all.take())
+            count(profile, part, weight, &columns, || all.take())
         };
         Ok(match way {
-            Way::Alone => all(Callers::All).alone(),
+            Way::Alone => all(Part::All).alone(),
             Way::Parted => {
                 let shares = Shares::of(samples);
                 let (mut all, second) = at_once(
                     core,
-                    || count(profile, Callers::All, weight, &columns, || shares.first()).alone(),
-                    || count(profile, Callers::All, weight, &columns, || shares.last()).alone(),
+                    || count(profile, Part::All, weight, &columns, || shares.first()).alone(),
+                    || count(profile, Part::All, weight, &columns, || shares.last()).alone(),
                 );
                 all.add(&second);
                 all
             }
             Way::Shared => {
-                let (mut even, mut odd) = at_once(core, || all(Callers::Even), || all(Callers::Odd));
+                let (mut first, mut second) = at_once(core, || all(Part::First), || all(Part::Second));
+                let rows = [&mut first, &mut second].map(|half| mem::take(&mut half.rows));
+                let of = [&rows[0][..], &rows[1]];
+                both(true, || first.finish(of), || second.finish(of));
+                drop(rows);
                 // One of them has met those of all callers.
-                even.twins.finish(&mut odd.counted.sums);
-                let mut all = even.alone();
-                all.sums.append(odd.counted.sums);
+                first.twins.finish(&mut second.counted.sums);
+                let mut all = first.counted;
+                first.twins.finish(&mut all.sums);
+                all.sums.append(second.counted.sums);
                 all
             }
         })
@@ -119,14 +127,23 @@ impl Counted {
     }
 }
 
-/// What was counted but for twins, which may have calls of any caller.
+/// What was counted but for the edges that locations have of their own, and twins, which may have calls of any caller.
 struct Counting<'a> {
     counted: Counted,
+    own: Own,
+    rows: Vec<i64>,
     twins: Twins<'a>,
 }
 
 impl Counting<'_> {
+    /// Adds what the rows of all locations have of this part's callers.
+    fn finish(&mut self, rows: [&[i64]; 2]) {
+        self.own.finish(rows, &mut self.counted.sums);
+    }
+
     fn alone(mut self) -> Counted {
+        let rows = mem::take(&mut self.rows);
+        self.finish([&rows, &[]]);
         self.twins.finish(&mut self.counted.sums);
         self.counted
     }
@@ -134,13 +151,13 @@ impl Counting<'_> {
 
 fn count<'a>(
     profile: &'a Profile,
-    callers: Callers,
+    part: Part,
     weight: usize,
     columns: &Range<usize>,
     next: impl FnMut() -> Option<Range<usize>>,
 ) -> Counting<'a> {
-    let mut sums = Sums::of_callers(callers, columns.len(), weight - columns.start);
-    let mut places = Places::of(profile, columns.len(), &mut sums);
+    let mut sums = Sums::of_callers(part, columns.len(), weight - columns.start);
+    let mut places = Places::of(profile, columns.len(), part, &mut sums);
     let mut twins = Twins::of(profile, columns.len());
     let mut start_line = None;
     let mut links = Vec::with_capacity(BLOCK);
@@ -166,7 +183,7 @@ fn count<'a>(
                     let [to, from] = [leaf, caller].map(|at| places.at(at));
                     if from.address == to.address {
                         // Once is enough for all.
-                        if callers != Callers::Odd {
+                        if part != Part::Second {
                             twins.add(caller, leaf, values);
                         }
                     } else {
@@ -188,8 +205,8 @@ fn count<'a>(
         sums.add_block(&links, |caller, key, place| places.hear(caller, key, place));
         links.clear();
     }
-    places.finish(&mut sums);
-    Counting { counted: Counted { sums, start_line }, twins }
+    let (own, rows) = places.into_own();
+    Counting { counted: Counted { sums, start_line }, own, rows, twins }
 }
 
 /// The first sample type that the compiler takes as a weight.
@@ -280,7 +297,7 @@ mod tests {
                 {
                     let [mut first, second] = parts.map(|parts| {
                         let mut parts = parts.iter().cloned();
-                        count(&profile, Callers::All, weight, &columns, || parts.next()).alone()
+                        count(&profile, Part::All, weight, &columns, || parts.next()).alone()
                     });
                     first.add(&second);
                     assert_eq!(said(&first), alone, "{stacks:?}");

@@ -4,8 +4,10 @@ use std::hint::black_box;
 use std::iter::repeat_n;
 
 use super::key::{Key, Site};
+use super::own::Own;
+use super::part::Part;
 use super::sums::{FAR, Sums, add_each};
-use crate::profile::{Location, Profile, Span, index};
+use crate::profile::{Location, Profile};
 use crate::strings::Str;
 
 /// How many pairs of lines are compared each with each; more are sorted.
@@ -26,7 +28,7 @@ pub(super) struct Place {
     pub(super) address: u64,
     /// Its outermost function, as a callee.
     pub(super) name: Str,
-    /// Its sums in `Places::values`: the first, which are nobody's, if it has no edges of its own that are counted.
+    /// Its row in `Places::rows`: the first, which is nobody's, if it has no edges of its own, or another adds to them.
     own: u32,
     /// Where its innermost function calls from, or `NONE` if its calls are not counted.
     site: Site,
@@ -44,27 +46,26 @@ pub(super) enum Link {
     NotCounted,
 }
 
-/// The places of all locations of a profile, used or not, with the sums of their own edges.
+/// The places of all locations of a profile, used or not, with rows of sums for the edges that some have of their own.
 pub(super) struct Places<'a> {
     profile: &'a Profile,
     width: usize,
     places: Vec<Place>,
     /// Those that were found to have no start line, as long as that is asked for.
     startless: Vec<bool>,
-    /// The calls from line to line within a location, of each that has any.
-    edges: Vec<Span>,
-    keys: Vec<Key>,
-    values: Vec<i64>,
+    own: Own,
+    rows: Vec<i64>,
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn of(profile: &'a Profile, width: usize, sums: &mut Sums) -> Self {
+    /// Those of callers that the sums are of have their calls counted; of locations, this part has its rows here.
+    pub(super) fn of(profile: &'a Profile, width: usize, part: Part, sums: &mut Sums) -> Self {
         let count = profile.locations.len();
         let mut places = Vec::with_capacity(count);
-        let (mut edges, mut keys) = (Vec::new(), Vec::new());
-        let (mut nodes, mut own) = (Vec::new(), Vec::new());
+        let mut own = Own::new();
+        let (mut nodes, mut edges) = (Vec::new(), Vec::new());
         // One after the other, as they lie: samples name them in any order.
-        for location in &profile.locations {
+        for (at, location) in profile.locations.iter().enumerate() {
             let lines = profile.lines_of(location);
             let name = lines.last().map_or(NAMELESS, |it| line(profile, it)).0;
             let innermost = lines.first().map_or(NAMELESS, |it| line(profile, it));
@@ -79,21 +80,21 @@ impl<'a> Places<'a> {
             if lines.len() > 1 {
                 nodes.clear();
                 nodes.extend(lines_of(profile, location));
-                own_edges(&nodes, &mut own);
-                let start = keys.len();
-                let calls = own.iter().filter_map(|&(from, to)| Some(Key::new(site(from, sums)?, to.0)));
-                keys.extend(calls);
-                if keys.len() > start {
-                    edges.push(Span::since(start, keys.len()));
-                    place.own = index(edges.len());
+                own_edges(&nodes, &mut edges);
+                if !edges.is_empty() {
+                    let key = |&(from, to): &(Line, Line)| Some(Key::new(site(from, sums)?, to.0));
+                    let row = own.add(part.holder_of(at), edges.iter().filter_map(key));
+                    if part.has(at) {
+                        place.own = row;
+                    }
                 }
             }
             places.push(place);
         }
         // Zeroes that are written. A page of memory that comes as zeroes would be mapped twice, for reading and then for
         // writing, and for the second time other cores are interrupted.
-        let values = repeat_n(0, (1 + edges.len()) * width).collect();
-        Self { profile, width, places, startless: Vec::new(), edges, keys, values }
+        let rows = repeat_n(0, own.rows(part.holder()) * width).collect();
+        Self { profile, width, places, startless: Vec::new(), own, rows }
     }
 
     #[inline(always)]
@@ -124,20 +125,16 @@ impl<'a> Places<'a> {
         has
     }
 
-    /// Adds values to the edges that a place has of its own.
+    /// Adds values to the row of a place.
     #[inline(always)]
     pub(super) fn add(&mut self, place: Place, values: &[i64]) {
         let at = place.own as usize * self.width;
-        add_each(&mut self.values[at..at + self.width], values);
+        add_each(&mut self.rows[at..at + self.width], values);
     }
 
-    /// Adds all of these up by call, where a sample had any.
-    pub(super) fn finish(self, sums: &mut Sums) {
-        let of_each = self.edges.iter().zip(self.values.chunks_exact(self.width).skip(1));
-        let calls = of_each
-            .filter(|(_, values)| values.iter().any(|&value| value != 0))
-            .flat_map(|(edges, values)| self.keys[edges.range()].iter().map(move |&key| (key, values)));
-        sums.add_many(calls);
+    /// All samples were seen: the edges of locations, and the rows of those that had them here.
+    pub(super) fn into_own(self) -> (Own, Vec<i64>) {
+        (self.own, self.rows)
     }
 
     /// The call from the innermost function of a location to another function.

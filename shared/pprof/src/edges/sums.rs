@@ -7,6 +7,8 @@ use foldhash::fast::RandomState;
 
 use super::calls::Call;
 use super::key::{Key, Offsets, Site};
+use super::ordered::Ordered;
+use super::part::Part;
 use crate::index::Index;
 use crate::profile::index;
 use crate::strings::{Str, Strings};
@@ -17,46 +19,30 @@ pub(super) const BLOCK: usize = 64;
 /// about as long as for one.
 pub(super) const FAR: usize = 1 << 15;
 
-/// Whose calls are counted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Callers {
-    All,
-    /// Those with an even, or odd, number: so two threads count all, and have no call both.
-    Even,
-    Odd,
-}
-
-impl Callers {
-    fn have(self, caller: Str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Even => caller.at().is_multiple_of(2),
-            Self::Odd => !caller.at().is_multiple_of(2),
-        }
-    }
-}
-
 /// Sums of values by call.
 pub(super) struct Sums {
     pub(super) width: usize,
     /// Which of the values is the weight.
     pub(super) weight: usize,
-    callers: Callers,
+    /// Whose calls are counted.
+    callers: Part,
     /// All weights that were ever added, exactly.
     total: i128,
     offsets: Offsets,
     index: Index,
     hasher: RandomState,
     pub(super) keys: Vec<Key>,
-    pub(super) values: Vec<i64>,
+    values: Vec<i64>,
+    /// Those of keys behind the ones that have theirs in `values`, once no more are added.
+    more: Vec<i64>,
 }
 
 impl Sums {
     pub(super) fn new(width: usize, weight: usize) -> Self {
-        Self::of_callers(Callers::All, width, weight)
+        Self::of_callers(Part::All, width, weight)
     }
 
-    pub(super) fn of_callers(callers: Callers, width: usize, weight: usize) -> Self {
+    pub(super) fn of_callers(callers: Part, width: usize, weight: usize) -> Self {
         Self {
             width,
             weight,
@@ -67,13 +53,14 @@ impl Sums {
             hasher: RandomState::default(),
             keys: Vec::new(),
             values: Vec::new(),
+            more: Vec::new(),
         }
     }
 
     /// Where in a function calls are made from; `None` if that caller's are not counted.
     #[inline(always)]
     pub(super) fn site(&mut self, caller: Str, offset: i64) -> Option<Site> {
-        self.callers.have(caller).then(|| self.offsets.site(caller, offset))
+        self.callers.has(caller.at()).then(|| self.offsets.site(caller, offset))
     }
 
     /// Adds values to a call. Where its sums are. Those of a new one are written once, not as zeroes first.
@@ -155,7 +142,7 @@ impl Sums {
 
     /// Adds the sums of other calls, whoever's they are; they have their `name`s here.
     pub(super) fn add_named(&mut self, other: &Self, mut name: impl FnMut(Str) -> Str) {
-        for (&key, values) in other.keys.iter().zip(other.values.chunks_exact(other.width)) {
+        for (&key, values) in other.keys.iter().zip(other.rows()) {
             let Call { caller, callee, offset } = other.call(key);
             let site = self.offsets.site(name(caller), offset);
             let place = self.place(Key::new(site, name(callee)));
@@ -169,7 +156,7 @@ impl Sums {
     pub(super) fn append(&mut self, mut other: Self) {
         self.close();
         other.close();
-        self.callers = Callers::All;
+        self.callers = Part::All;
         if other.offsets.are_plain() {
             self.keys.append(&mut other.keys);
         } else {
@@ -179,8 +166,8 @@ impl Sums {
                 Key::new(offsets.site(caller, offset), callee)
             }));
         }
-        self.values.reserve_exact(other.values.len());
-        self.values.append(&mut other.values);
+        // They stay where they are.
+        self.more.append(&mut other.values);
         self.total += other.total;
     }
 
@@ -211,7 +198,21 @@ impl Sums {
     }
 
     pub(super) fn at(&self, at: usize) -> &[i64] {
-        &self.values[at * self.width..(at + 1) * self.width]
+        let at = at * self.width;
+        match at.checked_sub(self.values.len()) {
+            None => &self.values[at..at + self.width],
+            Some(behind) => &self.more[behind..behind + self.width],
+        }
+    }
+
+    /// The values of each call, as `keys` has them.
+    fn rows(&self) -> impl Iterator<Item = &[i64]> {
+        [&self.values, &self.more].into_iter().flat_map(|values| values.chunks_exact(self.width))
+    }
+
+    /// The values of all calls, of which these are to come in this order.
+    pub(super) fn into_ordered(self, order: Vec<u32>) -> Ordered {
+        Ordered { width: self.width, rows: [self.values, self.more], order }
     }
 
     pub(super) fn call(&self, key: Key) -> Call {
