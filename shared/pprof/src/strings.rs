@@ -112,10 +112,25 @@ impl Strings {
     /// Each of `strings` once, in byte order.
     pub(crate) fn sorted(&self, strings: impl Iterator<Item = Str>) -> Vec<Str> {
         let mut seen = vec![false; self.len()];
-        let mut order: Vec<Str> =
+        let once: Vec<Str> =
             strings.filter(|string| !std::mem::replace(&mut seen[string.at()], true)).collect();
-        sort(&mut order, |&a, &b| self.bytes(a).cmp(self.bytes(b)));
-        order
+        if once.len() < MANY { self.in_order(once, |_| 0) } else { self.in_order_by_keys(once) }
+    }
+
+    /// Texts lie anywhere. What comes first after all that they have in common mostly tells them apart.
+    fn in_order_by_keys(&self, strings: Vec<Str>) -> Vec<Str> {
+        let first = strings.first().map_or(&[][..], |&first| self.bytes(first));
+        let alike =
+            strings.iter().fold(first.len(), |alike, &other| alike.min(common(first, self.bytes(other))));
+        self.in_order(strings, |text| key(&text[alike..]))
+    }
+
+    /// In byte order, where the texts of smaller keys are smaller.
+    fn in_order(&self, strings: Vec<Str>, key: impl Fn(&[u8]) -> u64) -> Vec<Str> {
+        let mut keyed: Vec<(u64, Str)> =
+            strings.into_iter().map(|string| (key(self.bytes(string)), string)).collect();
+        sort(&mut keyed, |a, b| a.0.cmp(&b.0).then_with(|| self.bytes(a.1).cmp(self.bytes(b.1))));
+        keyed.into_iter().map(|(_, string)| string).collect()
     }
 
     /// The place of each of these, which are [`sorted`](Self::sorted), for comparing many of them cheaply: one sort
@@ -127,6 +142,22 @@ impl Strings {
         }
         ranks
     }
+}
+
+/// How many texts are worth keys: fewer are near enough.
+const MANY: usize = 1 << 14;
+
+/// How many bytes both begin with.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+/// The first eight bytes as a number: where two differ, the texts are in their order.
+fn key(text: &[u8]) -> u64 {
+    text.first_chunk().map_or_else(
+        || text.iter().zip(1..).fold(0, |key, (&byte, at)| key | u64::from(byte) << (64 - 8 * at)),
+        |first| u64::from_be_bytes(*first),
+    )
 }
 
 /// Takes strings from one table into a new one: they differ there, so none is looked up.
@@ -177,6 +208,7 @@ fn slice<'a>(bytes: &'a [u8], ends: &[usize], at: u32) -> &'a [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::example::Random;
 
     #[test]
     fn a_string_is_kept_once() {
@@ -209,6 +241,29 @@ mod tests {
     #[test]
     fn every_bad_byte_is_one_replacement() {
         assert_eq!(text(b"a\xe2\x82z"), "a\u{fffd}\u{fffd}z");
+    }
+
+    #[test]
+    fn texts_are_in_byte_order_whatever_they_begin_with() {
+        let mut random = Random(1);
+        for prefix in [&b""[..], b"a", b"\0", b"github.com/"] {
+            let mut strings = Strings::new();
+            let mut texts: Vec<Vec<u8>> = (0..300)
+                .map(|_| {
+                    let length = random.below(12) as usize;
+                    let byte = |_| [0, 1, b'a', b'b', 0xff][random.below(5) as usize];
+                    [prefix, &(0..length).map(byte).collect::<Vec<u8>>()].concat()
+                })
+                .collect();
+            let all: Vec<Str> = texts.iter().map(|text| strings.intern(text)).collect();
+            texts.sort();
+            texts.dedup();
+            let few = strings.sorted(all.into_iter());
+            for sorted in [strings.in_order_by_keys(few.iter().rev().copied().collect()), few] {
+                assert_eq!(sorted.iter().map(|&text| strings.bytes(text)).collect::<Vec<_>>(), texts);
+            }
+        }
+        assert_eq!(Strings::new().sorted(std::iter::empty()), []);
     }
 
     #[test]

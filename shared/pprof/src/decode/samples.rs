@@ -202,14 +202,15 @@ impl Reader<'_> {
         Ok(Counts { frames: read_frames, labels: read_labels })
     }
 
-    /// Reads what is left of a sample, if that is labels and no more than may be. How many there were.
+    /// Reads what is left of a sample, if that is labels as Go's writers have them and no more than may be. How many there were.
     #[inline(never)]
     pub(super) fn labels(&self, mut rest: Cursor<'_>, samples: &mut Samples) -> Option<usize> {
         let (mut count, mut read) = (0, 0);
         while !rest.is_empty() {
             count += 1;
             (count <= self.limits.labels_per_sample).then_some(())?;
-            if let Some(label) = self.label(rest.message(LABEL as u8)?).ok()? {
+            let fields = label_in_order(rest.message(LABEL as u8)?)?;
+            if let Some(label) = self.label_of(fields).ok()? {
                 read += 1;
                 samples.labels.extend((self.keep == Keep::All).then_some(label));
             }
@@ -231,10 +232,15 @@ impl Reader<'_> {
         Fault::UnknownLocation { sample: self.sample, id }.into()
     }
 
-    /// A text label has a text; a numeric one a number or a unit; one with neither is dropped.
     #[inline(never)]
     fn label(&self, entry: Cursor<'_>) -> Result<Option<Label>, Error> {
-        let [key, text, number, unit] = entry.numbers(&LABEL_FIELDS, |_| Ok(()))?.map(u64::cast_signed);
+        self.label_of(entry.numbers(&LABEL_FIELDS, |_| Ok(()))?)
+    }
+
+    /// A text label has a text; a numeric one a number or a unit; one with neither is dropped.
+    #[inline(always)]
+    fn label_of(&self, fields: [u64; 4]) -> Result<Option<Label>, Error> {
+        let [key, text, number, unit] = fields.map(u64::cast_signed);
         let key = self.texts.at(key, LABEL_FIELDS[0])?;
         let value = if text != 0 {
             LabelValue::Text(self.texts.at(text, LABEL_FIELDS[1])?)
@@ -247,6 +253,17 @@ impl Reader<'_> {
         };
         Ok(Some(Label::new(key, value)))
     }
+}
+
+/// The fields of a label, if each comes once at the most, and in their order.
+#[inline(always)]
+fn label_in_order(mut entry: Cursor<'_>) -> Option<[u64; 4]> {
+    let mut field = |number: u8| match entry.tag(number << 3) {
+        Some(()) => entry.number().ok(),
+        None => Some(0),
+    };
+    let fields = [field(1)?, field(2)?, field(3)?, field(4)?];
+    entry.is_empty().then_some(fields)
 }
 
 /// A field of another number is nobody's business; one of ours has the wrong type.
