@@ -20,7 +20,7 @@ use crate::strings::{Selection, Str};
 /// `Unusable` as for [`Edges::of`](crate::Edges::of).
 pub fn compact(profile: &Profile) -> Result<Profile, Error> {
     let calls = Calls::of(profile, Take::All)?;
-    Ok(laid_out(calls, &profile.header))
+    Ok(laid_out(calls, &profile.header, profile.samples.len()))
 }
 
 /// The compact form of what [`merge`](crate::merge()) makes of these: the same bytes. Of profiles that are compact themselves
@@ -41,14 +41,18 @@ pub fn compact_all(profiles: &[&Profile]) -> Result<Profile, Error> {
     // A merge moves locations along with their mappings, and so may make one node of two.
     let stay = profiles.iter().all(|profile| profile.mappings.is_empty());
     match stay.then(|| Calls::of_all(profiles, &mut strings)) {
-        Some(Ok(calls)) => Ok(laid_out(calls, &header)),
+        Some(Ok(calls)) => {
+            let samples = profiles.iter().map(|profile| profile.samples.len()).sum();
+            Ok(laid_out(calls, &header, samples))
+        }
         // In one profile something may be wrong that in the sum is not.
         _ => compact(&merge(profiles)?),
     }
 }
 
-/// A profile of these calls and this header, whose texts are in the calls' table.
-fn laid_out(calls: Calls<'_>, from: &Header) -> Profile {
+/// A profile of these calls and this header, whose texts are in the calls' table. If there were no fewer samples, what there is twice
+/// for a while is no larger than their values.
+fn laid_out(calls: Calls<'_>, from: &Header, samples: usize) -> Profile {
     let mut strings = Selection::of(calls.strings());
     let header = header(from, &mut strings);
     let (functions, places) = functions(&calls, &mut strings);
@@ -76,7 +80,7 @@ fn laid_out(calls: Calls<'_>, from: &Header) -> Profile {
         compact
     };
     let (values, mut compact) = match (calls.len() >= PARTED).then(Core::take).flatten() {
-        Some(core) => values.values_and(core, lay),
+        Some(core) => values.values_and(core, samples, lay),
         // One after the other, so that what they need is not there at once.
         None => (values.values(), lay()),
     };

@@ -59,10 +59,10 @@ impl<'a> Cursor<'a> {
         self.raw.get(self.at.checked_sub(before)?..self.end + behind)
     }
 
-    /// So many bytes of the profile, from a place that is so far `before` the one that is so far `ahead`. `None` if it has less.
+    /// So many bytes of the profile from here on, of this message or behind it. `None` if it has less.
     #[inline(always)]
-    pub(crate) fn window<const N: usize>(&self, before: usize, ahead: usize) -> Option<&'a [u8; N]> {
-        self.raw.get((self.at + ahead).checked_sub(before)?..)?.first_chunk()
+    fn ahead<const N: usize>(&self) -> Option<&'a [u8; N]> {
+        self.raw.get(self.at..)?.first_chunk()
     }
 
     /// The next field, `None` at the end of the message.
@@ -184,7 +184,7 @@ impl<'a> Cursor<'a> {
     /// The next number, if it takes three bytes at most and four are left to look at.
     #[inline(always)]
     pub(crate) fn short_varint(&mut self) -> Option<u32> {
-        let (number, length) = short(*self.window(0, 0)?)?;
+        let (number, length) = short(*self.ahead()?)?;
         if self.at + length > self.end {
             return None;
         }
@@ -218,7 +218,7 @@ impl<'a> Cursor<'a> {
     /// follows it.
     #[inline(always)]
     pub(crate) fn short_message(self) -> Option<(u8, Self, Self)> {
-        let &[tag, low, high] = self.window(0, 0)?;
+        let &[tag, low, high] = self.ahead()?;
         // Without a branch between lengths of one byte and two: they mix.
         let two = usize::from(low >> 7);
         let length = usize::from(low & 0x7f) | (usize::from(high) * two) << 7;

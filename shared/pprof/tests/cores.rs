@@ -40,6 +40,61 @@ fn every_part_gives_the_same_bytes() {
     }
 }
 
+/// A profile of more calls and names than a real one has, with so many sample types: each location has a call within, and each
+/// sample one from one to the next.
+fn large(width: u64) -> Vec<u8> {
+    const FUNCTIONS: u64 = 20_000;
+    const LOCATIONS: u64 = 70_000;
+    const SAMPLES: u64 = 60_000;
+    const TEXTS: [&str; 5] = ["", "samples", "count", "cpu", "nanoseconds"];
+    fn varint(mut number: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while number > 0x7f {
+            bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+        bytes
+    }
+    let message = |tag: u8, parts: &[(u8, u64)], more: &[u8]| {
+        let numbers = parts.iter().flat_map(|&(tag, number)| [vec![tag], varint(number)].concat());
+        let content: Vec<u8> = numbers.chain(more.iter().copied()).collect();
+        [vec![tag], varint(content.len() as u64), content].concat()
+    };
+    let mut raw = Vec::new();
+    for at in 0..width {
+        raw.extend(message(10, if at == 0 { &[(8, 1), (16, 2)] } else { &[(8, 3), (16, 4)] }, &[]));
+    }
+    for at in 0..SAMPLES {
+        let values: Vec<u8> = (0..width).flat_map(|column| varint(at % 1000 + column)).collect();
+        let packed = message(18, &[], &values);
+        raw.extend(message(18, &[(8, at + 1), (8, at * 7 % LOCATIONS + 1)], &packed));
+    }
+    for at in 0..LOCATIONS {
+        let line = |function: u64, line| message(34, &[(8, function % FUNCTIONS + 1), (16, line)], &[]);
+        let lines = [line(at * 3, 5), line(at, 9 + at / FUNCTIONS)].concat();
+        raw.extend(message(34, &[(8, at + 1), (24, at + 1)], &lines));
+    }
+    for at in 0..FUNCTIONS {
+        raw.extend(message(42, &[(8, at + 1), (16, TEXTS.len() as u64 + at), (40, 2)], &[]));
+    }
+    let names = (0..FUNCTIONS).map(|at| format!("main.function{}", at * 31 % FUNCTIONS));
+    for text in TEXTS.iter().map(ToString::to_string).chain(names) {
+        raw.extend(message(50, &[], text.as_bytes()));
+    }
+    raw
+}
+
+#[test]
+fn a_large_one_is_compacted_to_the_same_bytes() {
+    for width in [2, 5] {
+        let profile = decode(&large(width)).unwrap();
+        let small = same("a large one", || compact(&profile).unwrap().encode());
+        assert!(decode(&small).unwrap().sample_count() > 1 << 16, "it is large enough to be laid out by two");
+        same("two large ones", || compact_all(&[&profile, &profile]).unwrap().encode());
+    }
+}
+
 #[test]
 fn a_fold_gives_the_same_bytes() {
     let [base, upload] = ["rclone-full.pprof", "rclone.pgo"].map(recorded);

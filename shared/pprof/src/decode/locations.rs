@@ -63,8 +63,7 @@ fn quick(mut entry: Cursor<'_>, limits: &Limits, functions: &Ids, lines: &mut Ve
     let id = entry.number().ok()?;
     // google/pprof has it here (profile/encode.go), runtime/pprof behind the lines (proto.go).
     let before = optional(&mut entry, MAPPING)?;
-    entry.tag(ADDRESS)?;
-    let address = entry.varint().ok()?;
+    let address = optional(&mut entry, ADDRESS)?.unwrap_or(0);
     while let Some(mut line) = entry.message(LINES) {
         line.tag(FUNCTION)?;
         let function = functions.position(line.number().ok()?)?;
@@ -149,7 +148,9 @@ mod tests {
             lines.extend([&[LINES][..], &varint(line.len() as u64), &line].concat());
         }
         let mapping = if random.below(3) > 0 { number(MAPPING, random.below(4)) } else { Vec::new() };
-        let address = number(ADDRESS, u64::MAX >> random.below(64));
+        // Those of a compact form have none.
+        let address =
+            if random.below(4) > 0 { number(ADDRESS, u64::MAX >> random.below(64)) } else { Vec::new() };
         let mut parts = vec![number(ID, 1 + random.below(1 << 22))];
         let runtime = random.below(2) == 0;
         parts.extend(if runtime {

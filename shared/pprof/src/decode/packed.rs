@@ -2,6 +2,7 @@
 //! Where most of them only have to be right, they are looked at by blocks: each byte knows from the two before it whether it ends
 //! a number, and whether that says too much.
 
+use super::samples::TOP;
 use crate::wire::{Cursor, short};
 
 /// How many bytes are looked at at once.
@@ -11,8 +12,8 @@ const BEFORE: usize = 2;
 /// Set in a byte after which a number goes on; set as well in an answer that is yes.
 const GOES_ON: u8 = 0x80;
 
-/// In each byte of a block.
-const ODD: u128 = u128::from_ne_bytes([GOES_ON; BLOCK]);
+/// [`GOES_ON`] in each byte of a block.
+const GOES_ON_ANYWHERE: u128 = u128::from_ne_bytes([GOES_ON; BLOCK]);
 
 /// How many bytes are taken with the first of a number.
 const MARGIN: usize = 3;
@@ -83,7 +84,7 @@ impl Packed {
     /// How many there are, if all are known and written as short as can be, in up to three bytes; and the positions of the first two.
     /// Where there is one, the second says nothing.
     #[inline(always)]
-    pub(super) fn top(&self, stack: Cursor<'_>) -> Option<(usize, [u32; 2])> {
+    pub(super) fn top(&self, stack: Cursor<'_>) -> Option<(usize, [u32; TOP])> {
         let mut left = stack.bytes().len();
         let mut around = stack.around(BEFORE, BLOCK)?;
         let top = first_two(u64::from_le_bytes(*around.get(BEFORE..)?.first_chunk()?));
@@ -105,7 +106,7 @@ impl Packed {
             around = around.get(BLOCK..)?;
             left = left.saturating_sub(BLOCK);
         }
-        (u128::from_ne_bytes(odd) & ODD == 0).then_some((count, top))
+        (u128::from_ne_bytes(odd) & GOES_ON_ANYWHERE == 0).then_some((count, top))
     }
 
     /// Of the last of these bytes: whether it is part of what is not as expected, and whether it ends a number.
@@ -128,7 +129,7 @@ impl Packed {
 /// The positions for the first two numbers of eight bytes, if they take up to three each: without a branch between those, which
 /// would be guessed wrong.
 #[inline(always)]
-fn first_two(word: u64) -> [u32; 2] {
+fn first_two(word: u64) -> [u32; TOP] {
     let (first, length) = one(word);
     let (second, _) = one(word >> (8 * length));
     [first, second].map(|id| id.wrapping_sub(1))

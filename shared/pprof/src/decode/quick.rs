@@ -240,13 +240,20 @@ mod tests {
         let values = numbers(2, (width > 2) ^ other_values, &values);
         // Without a number it is dropped.
         let labels = if random.below(3) == 0 { random.below(4) } else { 0 };
-        let labels = (0..labels).flat_map(|_| message(26, &[8, 1, 24, random.below(9) as u8])).collect();
+        let label = |_| match random.below(3) {
+            0 => message(26, &[8, 1, 16, 1]),
+            1 => message(26, &[8, 1, 24, random.below(9) as u8]),
+            _ => message(26, &[8, 1, 24, 7, 32, 1]),
+        };
+        let labels = (0..labels).flat_map(label).collect();
         let parts = if swapped ^ values_first { [values, stack, labels] } else { [stack, values, labels] };
         let mut sample = parts.concat();
         if strange {
             // Field 0, one that nobody knows, an empty stack, a label whose key is nowhere, and a tag that is longer than need be.
-            let all = [&[2, 0][..], &[40, 1], &[10, 0], &[26, 2, 8, 9], &[0x90, 0, 1]];
-            sample.extend(all[random.below(5) as usize]);
+            // Of a label, a number twice, and fields that are not in their order.
+            let labels = [&[26, 6, 8, 1, 24, 5, 24, 6][..], &[26, 4, 24, 5, 8, 1]];
+            let all = [&[2, 0][..], &[40, 1], &[10, 0], &[26, 2, 8, 9], &[0x90, 0, 1], labels[0], labels[1]];
+            sample.extend(all[random.below(7) as usize]);
         }
         sample.truncate(sample.len() - usize::from(cut));
         sample

@@ -20,14 +20,26 @@ pub(crate) struct Ordered {
 impl Ordered {
     /// The values in their order.
     pub(crate) fn values(self) -> Vec<i64> {
-        let [mut rows, mut more] = self.rows;
-        rows.append(&mut more);
+        let [mut rows, more] = self.rows;
+        rows.reserve_exact(more.len());
+        rows.extend_from_slice(&more);
+        drop(more);
         pick(&mut rows, self.order, self.width);
         rows
     }
 
-    /// The same by two threads, of which one does something else first. They are there twice for a while.
-    pub(crate) fn values_and<T: Send>(self, core: Core, first: impl FnOnce() -> T + Send) -> (Vec<i64>, T) {
+    /// The same with another thread, while this one does something else first. They are there twice for a while, and so only if
+    /// they are no more than `most`: what has many values each is else put in order where it is.
+    pub(crate) fn values_and<T: Send>(
+        self,
+        core: Core,
+        most: usize,
+        first: impl FnOnce() -> T + Send,
+    ) -> (Vec<i64>, T) {
+        if self.order.len() > most {
+            let (done, values) = at_once(Some(core), first, || self.values());
+            return (values, done);
+        }
         let Self { width, rows: [rows, more], order } = &self;
         let mut values = vec![0; order.len() * width];
         let pieces = Mutex::new(values.chunks_mut(PIECE * width).zip(order.chunks(PIECE)));
@@ -76,8 +88,10 @@ mod tests {
                 .flat_map(|&at| (0..width).map(move |column| value(at as usize * width + column)))
                 .collect();
             assert!(rows().values() == expected, "{width}");
-            let core = || on_cores(2, || Core::take().map(|core| rows().values_and(core, || 7)));
-            assert!(core() == Some((expected, 7)), "{width}");
+            for most in [0, order.len() - 1, order.len()] {
+                let core = || on_cores(2, || Core::take().map(|core| rows().values_and(core, most, || 7)));
+                assert!(core() == Some((expected.clone(), 7)), "{width} {most}");
+            }
         }
     }
 }

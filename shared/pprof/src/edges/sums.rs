@@ -156,7 +156,7 @@ impl Sums {
     pub(super) fn append(&mut self, mut other: Self) {
         self.close();
         other.close();
-        self.callers = Part::All;
+        debug_assert!(self.more.is_empty() && other.more.is_empty(), "there are two at the most");
         if other.offsets.are_plain() {
             self.keys.append(&mut other.keys);
         } else {
@@ -167,7 +167,7 @@ impl Sums {
             }));
         }
         // They stay where they are.
-        self.more.append(&mut other.values);
+        self.more = other.values;
         self.total += other.total;
     }
 
