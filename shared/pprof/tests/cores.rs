@@ -1,8 +1,12 @@
 //! What comes of more cores is what comes of one, to the byte and to the word of an error: on real profiles, which are large
-//! enough to be parted.
+//! enough to be parted, and on one that is larger.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[allow(dead_code, reason = "what only the properties use")]
+mod naive;
 mod recorded;
+
+use naive::wire::Writer;
 
 use autopgo_pprof::{Accumulator, Limits, Profile, compact, compact_all, gzip, on_cores, read_ahead};
 
@@ -47,42 +51,40 @@ fn large(width: u64) -> Vec<u8> {
     const LOCATIONS: u64 = 70_000;
     const SAMPLES: u64 = 60_000;
     const TEXTS: [&str; 5] = ["", "samples", "count", "cpu", "nanoseconds"];
-    fn varint(mut number: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while number > 0x7f {
-            bytes.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        bytes.push(number as u8);
-        bytes
-    }
-    let message = |tag: u8, parts: &[(u8, u64)], more: &[u8]| {
-        let numbers = parts.iter().flat_map(|&(tag, number)| [vec![tag], varint(number)].concat());
-        let content: Vec<u8> = numbers.chain(more.iter().copied()).collect();
-        [vec![tag], varint(content.len() as u64), content].concat()
-    };
-    let mut raw = Vec::new();
+    let mut raw = Writer::default();
     for at in 0..width {
-        raw.extend(message(10, if at == 0 { &[(8, 1), (16, 2)] } else { &[(8, 3), (16, 4)] }, &[]));
+        let [kind, unit] = if at == 0 { [1, 2] } else { [3, 4] };
+        raw.message(1, |it| [(1, kind), (2, unit)].iter().for_each(|&(field, text)| it.number(field, text)));
     }
     for at in 0..SAMPLES {
-        let values: Vec<u8> = (0..width).flat_map(|column| varint(at % 1000 + column)).collect();
-        let packed = message(18, &[], &values);
-        raw.extend(message(18, &[(8, at + 1), (8, at * 7 % LOCATIONS + 1)], &packed));
+        let values: Vec<u64> = (0..width).map(|column| at % 1000 + column).collect();
+        raw.message(2, |sample| {
+            sample.numbers(1, &[at + 1, at * 7 % LOCATIONS + 1]);
+            sample.numbers(2, &values);
+        });
     }
     for at in 0..LOCATIONS {
-        let line = |function: u64, line| message(34, &[(8, function % FUNCTIONS + 1), (16, line)], &[]);
-        let lines = [line(at * 3, 5), line(at, 9 + at / FUNCTIONS)].concat();
-        raw.extend(message(34, &[(8, at + 1), (24, at + 1)], &lines));
+        raw.message(4, |location| {
+            location.number(1, at + 1);
+            location.number(3, at + 1);
+            for (function, line) in [(at * 3, 5), (at, 9 + at / FUNCTIONS)] {
+                location.message(4, |it| {
+                    it.number(1, function % FUNCTIONS + 1);
+                    it.number(2, line);
+                });
+            }
+        });
     }
     for at in 0..FUNCTIONS {
-        raw.extend(message(42, &[(8, at + 1), (16, TEXTS.len() as u64 + at), (40, 2)], &[]));
+        raw.message(5, |function| {
+            function.number(1, at + 1);
+            function.number(2, TEXTS.len() as u64 + at);
+            function.number(5, 2);
+        });
     }
-    let names = (0..FUNCTIONS).map(|at| format!("main.function{}", at * 31 % FUNCTIONS));
-    for text in TEXTS.iter().map(ToString::to_string).chain(names) {
-        raw.extend(message(50, &[], text.as_bytes()));
-    }
-    raw
+    TEXTS.iter().for_each(|text| raw.bytes(6, text.as_bytes()));
+    (0..FUNCTIONS).for_each(|at| raw.bytes(6, format!("main.function{}", at * 31 % FUNCTIONS).as_bytes()));
+    raw.0
 }
 
 #[test]
