@@ -2,6 +2,7 @@
 //! writes exactly these, and the go command hashes that text into every build: so its SHA-256 says
 //! whether another profile makes another binary (Go 1.23 and later).
 
+mod alike;
 mod calls;
 mod counted;
 mod key;

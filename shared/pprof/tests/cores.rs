@@ -6,6 +6,9 @@
 mod naive;
 mod recorded;
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 use naive::wire::Writer;
 
 use autopgo_pprof::{Accumulator, Limits, Profile, compact, compact_all, gzip, on_cores, read_ahead};
@@ -44,30 +47,34 @@ fn every_part_gives_the_same_bytes() {
     }
 }
 
-/// A profile of more calls and names than a real one has, with so many sample types: each location has a call within, and each
-/// sample one from one to the next.
-fn large(width: u64) -> Vec<u8> {
-    const FUNCTIONS: u64 = 20_000;
-    const LOCATIONS: u64 = 70_000;
-    const SAMPLES: u64 = 60_000;
+const SAMPLES: u64 = 80_000;
+
+/// Some samples of a profile of more calls and names than a real one has, with so many sample types: each location has a call
+/// within, as another has at another address, and each sample one from one to the next.
+fn large(width: u64, samples: Range<u64>) -> Vec<u8> {
+    const FUNCTIONS: u64 = 30_000;
+    const LOCATIONS: u64 = 90_000;
     const TEXTS: [&str; 5] = ["", "samples", "count", "cpu", "nanoseconds"];
     let mut raw = Writer::default();
     for at in 0..width {
         let [kind, unit] = if at == 0 { [1, 2] } else { [3, 4] };
         raw.message(1, |it| [(1, kind), (2, unit)].iter().for_each(|&(field, text)| it.number(field, text)));
     }
-    for at in 0..SAMPLES {
+    let mut locations = BTreeSet::new();
+    for at in samples {
         let values: Vec<u64> = (0..width).map(|column| at % 1000 + column).collect();
+        let stack = [at, at * 7 % LOCATIONS];
+        locations.extend(stack);
         raw.message(2, |sample| {
-            sample.numbers(1, &[at + 1, at * 7 % LOCATIONS + 1]);
+            sample.numbers(1, &stack.map(|location| location + 1));
             sample.numbers(2, &values);
         });
     }
-    for at in 0..LOCATIONS {
+    for at in locations {
         raw.message(4, |location| {
             location.number(1, at + 1);
             location.number(3, at + 1);
-            for (function, line) in [(at * 3, 5), (at, 9 + at / FUNCTIONS)] {
+            for (function, line) in [(at * 3, 5), (at, 9 + at / (2 * FUNCTIONS))] {
                 location.message(4, |it| {
                     it.number(1, function % FUNCTIONS + 1);
                     it.number(2, line);
@@ -90,9 +97,15 @@ fn large(width: u64) -> Vec<u8> {
 #[test]
 fn a_large_one_is_compacted_to_the_same_bytes() {
     for width in [2, 5] {
-        let profile = decode(&large(width)).unwrap();
+        let profile = decode(&large(width, 0..SAMPLES)).unwrap();
         let small = same("a large one", || compact(&profile).unwrap().encode());
         assert!(decode(&small).unwrap().sample_count() > 1 << 16, "it is large enough to be laid out by two");
+        // Those of its parts are counted as in other profiles.
+        let parts: Vec<Profile> = (0..SAMPLES)
+            .step_by(5000)
+            .map(|start| decode(&large(width, start..start + 5000)).unwrap())
+            .collect();
+        assert!(compact_all(&parts.iter().collect::<Vec<_>>()).unwrap().encode() == small, "{width}");
         same("two large ones", || compact_all(&[&profile, &profile]).unwrap().encode());
     }
 }

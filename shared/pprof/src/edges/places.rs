@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::iter::repeat_n;
 
+use super::alike::Alike;
 use super::key::{Key, Site};
 use super::own::Own;
 use super::part::Part;
@@ -63,9 +64,15 @@ impl<'a> Places<'a> {
         let count = profile.locations.len();
         let mut places = Vec::with_capacity(count);
         let mut own = Own::new();
+        let mut alike = Alike::of(profile);
         let (mut nodes, mut edges) = (Vec::new(), Vec::new());
         // One after the other, as they lie: samples name them in any order.
         for (at, location) in profile.locations.iter().enumerate() {
+            let first = alike.first(at);
+            if first < at {
+                places.push(Place { address: location.address, ..places[first] });
+                continue;
+            }
             let lines = profile.lines_of(location);
             let name = lines.last().map_or(NAMELESS, |it| line(profile, it)).0;
             let innermost = lines.first().map_or(NAMELESS, |it| line(profile, it));
