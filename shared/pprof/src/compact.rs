@@ -7,7 +7,7 @@
 //! functions by name: it depends on the edges only, and compresses well.
 
 use crate::cores::Core;
-use crate::edges::{Call, Calls, Take};
+use crate::edges::{Call, Calls, Named, Take};
 use crate::error::Error;
 use crate::merge::{headers, merge};
 use crate::profile::{Function, Header, Kind, Line, Location, Profile, Span, index};
@@ -53,38 +53,45 @@ pub fn compact_all(profiles: &[&Profile]) -> Result<Profile, Error> {
 /// A profile of these calls and this header, whose texts are in the calls' table. If there were no fewer samples, what there is twice
 /// for a while is no larger than their values.
 fn laid_out(calls: Calls<'_>, from: &Header, samples: usize) -> Profile {
-    let mut strings = Selection::of(calls.strings());
-    let header = header(from, &mut strings);
-    let (functions, places) = functions(&calls, &mut strings);
-    let mut compact = Profile { functions, ..Profile::with_header(strings.done(), header) };
     let (calls, values) = calls.into_parts();
-    let lay = || {
-        compact.lines.reserve_exact(2 * calls.len());
-        compact.locations.reserve_exact(calls.len());
-        compact.samples.frames.reserve_exact(calls.len());
-        compact.samples.stacks.reserve_exact(calls.len());
-        for &call in &calls {
-            let [callee, caller] = [call.callee, call.caller].map(|name| places[name.at()]);
-            let start = compact.lines.len();
-            let caller_line = call.offset.wrapping_add(1);
-            let lines = [(callee, callee_line(call, caller_line)), (caller, caller_line)];
-            compact.lines.extend(lines.map(|(function, line)| Line { function, line, column: 0 }));
-            let lines = Span::since(start, compact.lines.len());
-
-            let at = compact.locations.len();
-            let id = at as u64 + 1;
-            compact.locations.push(Location { id, mapping: None, address: 0, lines, folded: false });
-            compact.samples.frames.push(index(at));
-            compact.samples.close(at, 0);
-        }
-        compact
-    };
-    let (values, mut compact) = match (calls.len() >= PARTED).then(Core::take).flatten() {
+    let lay = |order: &[u32]| without_values(&calls, from, order);
+    let (values, mut compact) = match (values.order().len() >= PARTED).then(Core::take).flatten() {
         Some(core) => values.values_and(core, samples, lay),
-        // One after the other, so that what they need is not there at once.
-        None => (values.values(), lay()),
+        // Nothing is there twice.
+        None => {
+            let compact = lay(values.order());
+            (values.values(), compact)
+        }
     };
     compact.samples.values = values;
+    compact
+}
+
+/// All of it but the samples' values.
+fn without_values(calls: &Named<'_>, from: &Header, order: &[u32]) -> Profile {
+    let mut strings = Selection::of(calls.strings);
+    let header = header(from, &mut strings);
+    let (functions, places) = functions(calls, &mut strings);
+    let mut compact = Profile { functions, ..Profile::with_header(strings.done(), header) };
+    compact.lines.reserve_exact(2 * order.len());
+    compact.locations.reserve_exact(order.len());
+    compact.samples.frames.reserve_exact(order.len());
+    compact.samples.stacks.reserve_exact(order.len());
+    for &call in order {
+        let call = calls.call(call);
+        let [callee, caller] = [call.callee, call.caller].map(|name| places[name.at()]);
+        let start = compact.lines.len();
+        let caller_line = call.offset.wrapping_add(1);
+        let lines = [(callee, callee_line(call, caller_line)), (caller, caller_line)];
+        compact.lines.extend(lines.map(|(function, line)| Line { function, line, column: 0 }));
+        let lines = Span::since(start, compact.lines.len());
+
+        let at = compact.locations.len();
+        let id = at as u64 + 1;
+        compact.locations.push(Location { id, mapping: None, address: 0, lines, folded: false });
+        compact.samples.frames.push(index(at));
+        compact.samples.close(at, 0);
+    }
     compact
 }
 
@@ -98,14 +105,14 @@ fn callee_line(call: Call, caller_line: i64) -> i64 {
 }
 
 /// A function for each name in the calls, in their order; and where each name's function is.
-fn functions(calls: &Calls<'_>, strings: &mut Selection<'_>) -> (Vec<Function>, Vec<u32>) {
-    let mut places = vec![0; calls.strings().len()];
+fn functions(calls: &Named<'_>, strings: &mut Selection<'_>) -> (Vec<Function>, Vec<u32>) {
+    let mut places = vec![0; calls.strings.len()];
     let function = |(at, &name): (usize, &Str)| {
         places[name.at()] = index(at);
         let [system_name, filename] = [Str::EMPTY; 2];
         Function { id: at as u64 + 1, name: strings.take(name), system_name, filename, start_line: 1 }
     };
-    (calls.names().iter().enumerate().map(function).collect(), places)
+    (calls.names.iter().enumerate().map(function).collect(), places)
 }
 
 fn header(from: &Header, strings: &mut Selection<'_>) -> Header {

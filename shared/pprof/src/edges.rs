@@ -18,7 +18,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::calls::{Call, Calls, Take};
+pub(crate) use self::calls::{Call, Calls, Named, Take};
 use crate::error::Error;
 use crate::profile::Profile;
 use crate::strings::{Selection, Str, Strings};

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::counted::{Counted, overflow};
 use super::ordered::Ordered;
-use super::sums::Sums;
+use super::sums::{Found, Sums};
 use crate::cores::sort;
 use crate::error::{Error, Fault};
 use crate::profile::{Profile, index};
@@ -91,16 +91,6 @@ impl<'a> Calls<'a> {
         Some(Self { strings, sums, names, order, total })
     }
 
-    /// The table of the names.
-    pub(crate) fn strings(&self) -> &'a Strings {
-        self.strings
-    }
-
-    /// The names of all functions in the calls, in byte order.
-    pub(crate) fn names(&self) -> &[Str] {
-        &self.names
-    }
-
     /// Every call with the values that were asked for, in the compiler's order. The last ones may have no
     /// weight.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (Call, &[i64])> {
@@ -114,15 +104,31 @@ impl<'a> Calls<'a> {
         weighted.take_while(|&(_, weight)| weight > 0)
     }
 
-    /// The calls in the compiler's order, and their values, which are to be put in that order.
-    pub(crate) fn into_parts(self) -> (Vec<Call>, Ordered) {
-        let Self { sums, order, .. } = self;
-        let calls: Vec<Call> = order.iter().map(|&at| sums.call(sums.keys[at as usize])).collect();
-        (calls, sums.into_ordered(order))
+    /// The calls, and their values, which are to be put in the compiler's order.
+    pub(crate) fn into_parts(self) -> (Named<'a>, Ordered) {
+        let Self { strings, sums, names, order, .. } = self;
+        let (found, values) = sums.into_parts(order);
+        (Named { strings, names, found }, values)
     }
 
     pub(crate) fn total(&self) -> i64 {
         self.total
+    }
+}
+
+/// Calls and the functions in them.
+pub(crate) struct Named<'a> {
+    /// The table of the names.
+    pub(crate) strings: &'a Strings,
+    /// The names of all functions in the calls, in byte order.
+    pub(crate) names: Vec<Str>,
+    found: Found,
+}
+
+impl Named<'_> {
+    /// What an order calls this.
+    pub(crate) fn call(&self, at: u32) -> Call {
+        self.found.at(at)
     }
 }
 

@@ -28,16 +28,21 @@ impl Ordered {
         rows
     }
 
-    /// The same with another thread, while this one does something else first. They are there twice for a while, and so only if
-    /// they are no more than `most`: what has many values each is else put in order where it is.
+    pub(crate) fn order(&self) -> &[u32] {
+        &self.order
+    }
+
+    /// The same with another thread, while this one does something else with their order first. They are there twice for a while,
+    /// and so only if they are no more than `most`: what has many values each is else put in order where it is.
     pub(crate) fn values_and<T: Send>(
         self,
         core: Core,
         most: usize,
-        first: impl FnOnce() -> T + Send,
+        first: impl FnOnce(&[u32]) -> T + Send,
     ) -> (Vec<i64>, T) {
         if self.order.len() > most {
-            let (done, values) = at_once(Some(core), first, || self.values());
+            let order = self.order.clone();
+            let (done, values) = at_once(Some(core), move || first(&order), || self.values());
             return (values, done);
         }
         let Self { width, rows: [rows, more], order } = &self;
@@ -57,7 +62,7 @@ impl Ordered {
             }
         };
         let here = || {
-            let done = first();
+            let done = first(order);
             take();
             done
         };
@@ -89,8 +94,9 @@ mod tests {
                 .collect();
             assert!(rows().values() == expected, "{width}");
             for most in [0, order.len() - 1, order.len()] {
-                let core = || on_cores(2, || Core::take().map(|core| rows().values_and(core, most, || 7)));
-                assert!(core() == Some((expected.clone(), 7)), "{width} {most}");
+                let core =
+                    || on_cores(2, || Core::take().map(|core| rows().values_and(core, most, <[u32]>::len)));
+                assert!(core() == Some((expected.clone(), order.len())), "{width} {most}");
             }
         }
     }

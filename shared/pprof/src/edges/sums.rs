@@ -210,13 +210,26 @@ impl Sums {
         [&self.values, &self.more].into_iter().flat_map(|values| values.chunks_exact(self.width))
     }
 
-    /// The values of all calls, of which these are to come in this order.
-    pub(super) fn into_ordered(self, order: Vec<u32>) -> Ordered {
-        Ordered { width: self.width, rows: [self.values, self.more], order }
+    /// All calls, and the values of those that are to come in this order.
+    pub(super) fn into_parts(self, order: Vec<u32>) -> (Found, Ordered) {
+        let Self { width, offsets, keys, values, more, .. } = self;
+        (Found { offsets, keys }, Ordered { width, rows: [values, more], order })
     }
 
     pub(super) fn call(&self, key: Key) -> Call {
         self.offsets.call(key)
+    }
+}
+
+/// Calls without their values.
+pub(super) struct Found {
+    offsets: Offsets,
+    keys: Vec<Key>,
+}
+
+impl Found {
+    pub(super) fn at(&self, at: u32) -> Call {
+        self.offsets.call(self.keys[at as usize])
     }
 }
 
