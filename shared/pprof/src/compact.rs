@@ -7,7 +7,7 @@
 //! functions by name: it depends on the edges only, and compresses well.
 
 use crate::cores::Core;
-use crate::edges::{Call, Calls, Named, Take};
+use crate::edges::{Call, Calls, NamedCalls, Take};
 use crate::error::Error;
 use crate::merge::{headers, merge};
 use crate::profile::{Function, Header, Kind, Line, Location, Profile, Span, index};
@@ -57,10 +57,10 @@ fn laid_out(calls: Calls<'_>, from: &Header, samples: usize) -> Profile {
     let lay = |order: &[u32]| without_values(&calls, from, order);
     let (values, mut compact) = match (values.order().len() >= PARTED).then(Core::take).flatten() {
         Some(core) => values.values_and(core, samples, lay),
-        // Nothing is there twice.
+        // One after the other, so that what they need is not there at once.
         None => {
-            let compact = lay(values.order());
-            (values.values(), compact)
+            let order = values.order().to_vec();
+            (values.values(), lay(&order))
         }
     };
     compact.samples.values = values;
@@ -68,7 +68,7 @@ fn laid_out(calls: Calls<'_>, from: &Header, samples: usize) -> Profile {
 }
 
 /// All of it but the samples' values.
-fn without_values(calls: &Named<'_>, from: &Header, order: &[u32]) -> Profile {
+fn without_values(calls: &NamedCalls<'_>, from: &Header, order: &[u32]) -> Profile {
     let mut strings = Selection::of(calls.strings);
     let header = header(from, &mut strings);
     let (functions, places) = functions(calls, &mut strings);
@@ -105,7 +105,7 @@ fn callee_line(call: Call, caller_line: i64) -> i64 {
 }
 
 /// A function for each name in the calls, in their order; and where each name's function is.
-fn functions(calls: &Named<'_>, strings: &mut Selection<'_>) -> (Vec<Function>, Vec<u32>) {
+fn functions(calls: &NamedCalls<'_>, strings: &mut Selection<'_>) -> (Vec<Function>, Vec<u32>) {
     let mut places = vec![0; calls.strings.len()];
     let function = |(at, &name): (usize, &Str)| {
         places[name.at()] = index(at);

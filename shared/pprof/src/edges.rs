@@ -18,7 +18,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::calls::{Call, Calls, Named, Take};
+pub(crate) use self::calls::{Call, Calls, NamedCalls, Take};
 use crate::error::Error;
 use crate::profile::Profile;
 use crate::strings::{Selection, Str, Strings};
@@ -169,6 +169,8 @@ impl fmt::Display for Identity {
 
 #[cfg(test)]
 mod tests {
+    use std::iter::repeat_n;
+
     use super::*;
     use crate::ErrorKind;
     use crate::example::cpu;
@@ -260,6 +262,10 @@ mod tests {
         twice.samples.frames[1] = 1;
         assert_eq!(Edges::of(&twice).unwrap_err().kind(), ErrorKind::Unusable);
         assert_eq!(crate::compact(&twice).unwrap_err().kind(), ErrorKind::Unusable);
+        // So are sums of locations that are alike, which are added up together where there are many.
+        let mut many = twice.clone();
+        many.locations.extend(repeat_n(&twice.locations[0], sums::FAR).cloned());
+        assert_eq!(Edges::of(&many).unwrap_err().kind(), ErrorKind::Unusable);
         // Each edge's sum fits, all of them together do not.
         let mut total = cpu(&["1: a/b/c;m"]);
         total.samples.values_mut(0)[0] = i64::MAX;

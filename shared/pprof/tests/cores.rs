@@ -49,9 +49,9 @@ fn every_part_gives_the_same_bytes() {
 
 const SAMPLES: u64 = 80_000;
 
-/// Some samples of a profile of more calls and names than a real one has, with so many sample types: each location has a call
-/// within, as another has at another address, and each sample one from one to the next.
-fn large(width: u64, samples: Range<u64>) -> Vec<u8> {
+/// Some samples of a profile of more calls and names than a real one has, with so many sample types: so many of three locations
+/// have a call within, as another has at another address, and each sample has one from one to the next.
+fn large(width: u64, inlined: u64, samples: Range<u64>) -> Vec<u8> {
     const FUNCTIONS: u64 = 30_000;
     const LOCATIONS: u64 = 90_000;
     const TEXTS: [&str; 5] = ["", "samples", "count", "cpu", "nanoseconds"];
@@ -74,7 +74,8 @@ fn large(width: u64, samples: Range<u64>) -> Vec<u8> {
         raw.message(4, |location| {
             location.number(1, at + 1);
             location.number(3, at + 1);
-            for (function, line) in [(at * 3, 5), (at, 9 + at / (2 * FUNCTIONS))] {
+            let lines = [(at * 3, 5), (at, 9 + at / (2 * FUNCTIONS))];
+            for &(function, line) in &lines[..if at % 3 < inlined { 2 } else { 1 }] {
                 location.message(4, |it| {
                     it.number(1, function % FUNCTIONS + 1);
                     it.number(2, line);
@@ -96,16 +97,21 @@ fn large(width: u64, samples: Range<u64>) -> Vec<u8> {
 
 #[test]
 fn a_large_one_is_compacted_to_the_same_bytes() {
-    for width in [2, 5] {
-        let profile = decode(&large(width, 0..SAMPLES)).unwrap();
+    // With fewer lines it is counted in another way.
+    for (width, inlined) in [(2, 3), (5, 3), (2, 1)] {
+        let profile = decode(&large(width, inlined, 0..SAMPLES)).unwrap();
         let small = same("a large one", || compact(&profile).unwrap().encode());
-        assert!(decode(&small).unwrap().sample_count() > 1 << 16, "it is large enough to be laid out by two");
-        // Those of its parts are counted as in other profiles.
+        let calls = decode(&small).unwrap().sample_count();
+        assert!(calls > 1 << 16 || inlined < 3, "it is large enough to be laid out by two: {calls}");
+        // It has so many locations that those with the same lines are found; its parts have few.
+        assert!(profile.location_count() > 1 << 16);
         let parts: Vec<Profile> = (0..SAMPLES)
             .step_by(5000)
-            .map(|start| decode(&large(width, start..start + 5000)).unwrap())
+            .map(|start| decode(&large(width, inlined, start..start + 5000)).unwrap())
             .collect();
-        assert!(compact_all(&parts.iter().collect::<Vec<_>>()).unwrap().encode() == small, "{width}");
+        assert!(parts.iter().all(|part| part.location_count() <= 10_000));
+        let added_up = compact_all(&parts.iter().collect::<Vec<_>>()).unwrap().encode();
+        assert!(added_up == small, "{width} {inlined}");
         same("two large ones", || compact_all(&[&profile, &profile]).unwrap().encode());
     }
 }

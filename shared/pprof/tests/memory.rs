@@ -7,7 +7,7 @@ mod peak;
 
 use std::io::Write;
 
-use autopgo_pprof::{ErrorKind, Limits, Outline, Profile, gzip, has_samples};
+use autopgo_pprof::{ErrorKind, Limits, Outline, Profile, gzip, has_samples, on_cores};
 use flate2::{Compression, GzBuilder, write::GzEncoder};
 use peak::peak;
 
@@ -31,6 +31,15 @@ fn bombs_cost_no_more_than_the_limit() {
     assert_eq!(outline.raw_bytes(), 100 * MB as u64);
     let grown = peak() - before;
     assert!(grown < MB as u64, "an outline took {grown} bytes");
+
+    // Two cores get memory for what is announced at once, but not for what no profile shrinks to.
+    let mut little = gzip::deflate(&vec![0; MB]);
+    little.truncate(20);
+    little.extend([vec![0xff; 50_000], (LIMIT as u32).to_le_bytes().to_vec()].concat());
+    let error = on_cores(2, || gzip::inflate(&little, LIMIT).unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::Malformed, "{error}");
+    let grown = peak() - before;
+    assert!(grown < 4 * MB as u64, "a little that announces much took {grown} bytes");
 
     let gigabyte = zeroes(1024, GzBuilder::new());
     let small = zeroes(1, GzBuilder::new());

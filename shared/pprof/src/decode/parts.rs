@@ -44,6 +44,7 @@ pub(super) fn read(
         },
         || reading.share(),
     );
+    // It borrows texts.
     drop(reading);
     let (texts, tables, here) = here?;
     let texts = texts.unwrap_or(before);
@@ -230,11 +231,11 @@ mod tests {
             let survey = &Survey::of(&raw, &limits).unwrap();
             for from_start in [true, false] {
                 with_reading(survey, Keep::All, |reading| {
-                    let whole = reading.whole();
-                    let read = if from_start { reading.first(whole.unwrap()) } else { reading.last() };
+                    let whole = if from_start { None } else { reading.whole() };
+                    let read = reading.share();
                     assert!(read.counts.is_none(), "{wrong}");
-                    let other = reading.share();
                     assert!(reading.left.first().is_none() && reading.left.last().is_none());
+                    let other = Read { whole, counts: Some(Counts::default()), ..Read::default() };
                     assert!(read.and(other, &limits).is_none());
                 });
             }

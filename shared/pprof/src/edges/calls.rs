@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::counted::{Counted, overflow};
 use super::ordered::Ordered;
-use super::sums::{Found, Sums};
+use super::sums::{Keys, Sums};
 use crate::cores::sort;
 use crate::error::{Error, Fault};
 use crate::profile::{Profile, index};
@@ -105,10 +105,10 @@ impl<'a> Calls<'a> {
     }
 
     /// The calls, and their values, which are to be put in the compiler's order.
-    pub(crate) fn into_parts(self) -> (Named<'a>, Ordered) {
+    pub(crate) fn into_parts(self) -> (NamedCalls<'a>, Ordered) {
         let Self { strings, sums, names, order, .. } = self;
-        let (found, values) = sums.into_parts(order);
-        (Named { strings, names, found }, values)
+        let (keys, values) = sums.into_parts(order);
+        (NamedCalls { strings, names, keys }, values)
     }
 
     pub(crate) fn total(&self) -> i64 {
@@ -116,19 +116,19 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// Calls and the functions in them.
-pub(crate) struct Named<'a> {
+/// Calls without their values, and the functions in them.
+pub(crate) struct NamedCalls<'a> {
     /// The table of the names.
     pub(crate) strings: &'a Strings,
     /// The names of all functions in the calls, in byte order.
     pub(crate) names: Vec<Str>,
-    found: Found,
+    keys: Keys,
 }
 
-impl Named<'_> {
-    /// What an order calls this.
+impl NamedCalls<'_> {
+    /// The call that an order has by this number.
     pub(crate) fn call(&self, at: u32) -> Call {
-        self.found.at(at)
+        self.keys.at(at)
     }
 }
 

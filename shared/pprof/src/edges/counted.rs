@@ -6,7 +6,8 @@
 //! none from a node to itself. Edges are then added up by caller, callee and the line's offset.
 //!
 //! Go makes nodes of everything. Here each location is looked at once ([`places`](super::places)): its
-//! own edges get the sum of its samples, and a pair of locations adds one edge from the one to the other.
+//! own edges get the sum of its samples, or of those of all that are alike ([`alike`](super::alike)), and a pair of locations adds
+//! one edge from the one to the other.
 //! Nodes matter only where both are at one address, since they can then be equal: for these,
 //! [`twins`](super::twins).
 
@@ -222,7 +223,7 @@ fn weight_index(profile: &Profile) -> Result<usize, Error> {
 }
 
 /// No weight may be negative, and all together must fit: then so do the sums of a location's samples and of
-/// a pair's. An edge's may not, as a stack can make one call many times over: for that there is
+/// a pair's. An edge's may not, nor those of locations that are alike, as a stack can make one call many times over: for that there is
 /// [`Sums::total`].
 fn check_weights(profile: &Profile, weight: usize) -> Result<(), Error> {
     let mut sum = 0_i64;

@@ -18,6 +18,10 @@ pub(crate) struct Ordered {
 }
 
 impl Ordered {
+    pub(crate) fn order(&self) -> &[u32] {
+        &self.order
+    }
+
     /// The values in their order.
     pub(crate) fn values(self) -> Vec<i64> {
         let [mut rows, more] = self.rows;
@@ -26,10 +30,6 @@ impl Ordered {
         drop(more);
         pick(&mut rows, self.order, self.width);
         rows
-    }
-
-    pub(crate) fn order(&self) -> &[u32] {
-        &self.order
     }
 
     /// The same with another thread, while this one does something else with their order first. They are there twice for a while,

@@ -1,5 +1,5 @@
 //! The edges that locations have of their own, from line to line. Samples name locations over and over, so their values are added up
-//! by location first, in rows.
+//! by location first, in rows; those that are alike may have one.
 
 use super::key::Key;
 use super::sums::Sums;

@@ -29,7 +29,7 @@ pub(super) struct Place {
     pub(super) address: u64,
     /// Its outermost function, as a callee.
     pub(super) name: Str,
-    /// Its row in `Places::rows`: the first, which is nobody's, if it has no edges of its own, or another adds to them.
+    /// Its row in `Places::rows`, perhaps with others: the first, which is nobody's, if it has no edges of its own, or another adds to them.
     own: u32,
     /// Where its innermost function calls from, or `NONE` if its calls are not counted.
     site: Site,
@@ -98,6 +98,7 @@ impl<'a> Places<'a> {
             }
             places.push(place);
         }
+        drop(alike);
         // Zeroes that are written. A page of memory that comes as zeroes would be mapped twice, for reading and then for
         // writing, and for the second time other cores are interrupted.
         let rows = repeat_n(0, own.rows(part.holder()) * width).collect();

@@ -63,10 +63,12 @@ impl Sums {
         self.callers.has(caller.at()).then(|| self.offsets.site(caller, offset))
     }
 
-    /// Adds values to a call. Where its sums are. Those of a new one are written once, not as zeroes first.
+    /// Adds values to a call: those of one sample, or what samples have together, each up to twice. Where its sums are. Those of a
+    /// new one are written once, not as zeroes first.
     #[inline(always)]
     fn add(&mut self, key: Key, values: &[i64]) -> u32 {
-        self.total += i128::from(values[self.weight]);
+        // All weights together fit: taken twice they may wrap, but not past 64 bits.
+        self.total += i128::from(values[self.weight].cast_unsigned());
         let (place, is_new) = self.find(key);
         if is_new {
             self.values.extend(values);
@@ -211,9 +213,9 @@ impl Sums {
     }
 
     /// All calls, and the values of those that are to come in this order.
-    pub(super) fn into_parts(self, order: Vec<u32>) -> (Found, Ordered) {
+    pub(super) fn into_parts(self, order: Vec<u32>) -> (Keys, Ordered) {
         let Self { width, offsets, keys, values, more, .. } = self;
-        (Found { offsets, keys }, Ordered { width, rows: [values, more], order })
+        (Keys { offsets, keys }, Ordered { width, rows: [values, more], order })
     }
 
     pub(super) fn call(&self, key: Key) -> Call {
@@ -222,12 +224,12 @@ impl Sums {
 }
 
 /// Calls without their values.
-pub(super) struct Found {
+pub(super) struct Keys {
     offsets: Offsets,
     keys: Vec<Key>,
 }
 
-impl Found {
+impl Keys {
     pub(super) fn at(&self, at: u32) -> Call {
         self.offsets.call(self.keys[at as usize])
     }
