@@ -1,7 +1,5 @@
 //! The calls of a profile and how the compiler sorts them; [`counted`](super::counted) has how they are counted.
 
-use std::cmp::Reverse;
-
 use super::counted::{Counted, overflow};
 use super::ordered::Ordered;
 use super::sums::{Keys, Sums};
@@ -82,8 +80,9 @@ impl<'a> Calls<'a> {
         let rank = |name: Str| ranks[name.at()];
         let entry = |at: u32| {
             let Call { caller, callee, offset } = call(at);
-            let weight = Reverse(sums.at(at as usize)[sums.weight]);
-            Entry { weight, names: [rank(caller), rank(callee)], offset, at }
+            let weight = sums.at(at as usize)[sums.weight];
+            let names = u64::from(rank(caller)) << 32 | u64::from(rank(callee));
+            Entry { key: u128::from(!weight.cast_unsigned()) << 64 | u128::from(names), offset, at }
         };
         let mut entries: Vec<Entry> = valued.into_iter().map(entry).collect();
         sort(&mut entries, Ord::cmp);
@@ -135,9 +134,8 @@ impl NamedCalls<'_> {
 /// A call with all that it is sorted by.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
-    weight: Reverse<i64>,
-    /// The ranks of caller and callee.
-    names: [u32; 2],
+    /// The weight, the heaviest first, and the ranks of caller and callee: compared at once.
+    key: u128,
     offset: i64,
     at: u32,
 }
