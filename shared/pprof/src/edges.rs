@@ -10,6 +10,7 @@ mod ordered;
 mod own;
 mod part;
 mod places;
+mod plan;
 mod sums;
 mod twins;
 

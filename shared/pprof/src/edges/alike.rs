@@ -15,23 +15,30 @@ pub(super) struct Alike<'a> {
     profile: &'a Profile,
     index: Index,
     hasher: RandomState,
-    /// Of the block that is asked for.
+    /// Of the block that was asked for last, and where that begins.
     hashes: Vec<u64>,
+    start: usize,
 }
 
 impl<'a> Alike<'a> {
     pub(super) fn of(profile: &'a Profile) -> Self {
-        Self { profile, index: Index::default(), hasher: RandomState::default(), hashes: Vec::new() }
+        Self {
+            profile,
+            index: Index::default(),
+            hasher: RandomState::default(),
+            hashes: Vec::new(),
+            start: 0,
+        }
     }
 
-    /// To be asked for one location after another. One that is the first with its lines is its own; so is one of a single line,
+    /// To be asked for one location after another; only those that were asked for before are known. One that is the first with its lines is its own; so is one of a single line,
     /// and where there are few locations each.
     #[inline(always)]
     pub(super) fn first(&mut self, at: usize) -> usize {
         if self.profile.locations.len() < FAR {
             return at;
         }
-        if at.is_multiple_of(BLOCK) {
+        if !(self.start..self.start + self.hashes.len()).contains(&at) {
             self.look(at);
         }
         if self.lines(at).len() > 1 { self.find(at) } else { at }
@@ -39,7 +46,8 @@ impl<'a> Alike<'a> {
 
     /// Looks for all of the block that begins there, for waiting for many takes about as long as for one.
     fn look(&mut self, at: usize) {
-        let Self { profile, index, hasher, hashes } = self;
+        let Self { profile, index, hasher, hashes, start } = self;
+        *start = at;
         hashes.clear();
         hashes.extend(profile.locations.iter().skip(at).take(BLOCK).map(|location| {
             let mut hash = hasher.build_hasher();
@@ -51,7 +59,7 @@ impl<'a> Alike<'a> {
     }
 
     fn find(&mut self, at: usize) -> usize {
-        let hash = self.hashes[at % BLOCK];
+        let hash = self.hashes[at - self.start];
         let Self { profile, index: found, .. } = self;
         let nodes = |at: usize| profile.lines_of(&profile.locations[at]).iter().map(node);
         found.find_or_add(hash, index(at), |other| nodes(other as usize).eq(nodes(at))) as usize

@@ -5,7 +5,7 @@
 //! caller's count, with their inlined lines; from each node to the next goes an edge, once a sample, and
 //! none from a node to itself. Edges are then added up by caller, callee and the line's offset.
 //!
-//! Go makes nodes of everything. Here each location is looked at once ([`places`](super::places)): its
+//! Go makes nodes of everything. Here each location is looked at once ([`plan`](super::plan)): its
 //! own edges get the sum of its samples, or of those of all that are alike ([`alike`](super::alike)), and a pair of locations adds
 //! one edge from the one to the other.
 //! Nodes matter only where both are at one address, since they can then be equal: for these,
@@ -19,6 +19,7 @@ use super::calls::Take;
 use super::own::Own;
 use super::part::Part;
 use super::places::{Link, Places};
+use super::plan::Plan;
 use super::sums::{BLOCK, Sums};
 use super::twins::Twins;
 use crate::cores::{Core, at_once, both};
@@ -79,29 +80,55 @@ impl Counted {
             return Ok(Self { sums: Sums::new(1, 0), start_line: None });
         }
         let weight = weight_index(profile)?;
-        check_weights(profile, weight)?;
+        let check = || check_weights(profile, weight);
         let columns = match take {
             Take::Weight => weight..weight + 1,
             Take::All => 0..profile.samples.width,
         };
         let samples = profile.samples.len();
+        let locations = profile.locations.len();
+        let planned = |part, locations| {
+            let mut sums = Sums::of_callers(part, columns.len(), weight - columns.start);
+            let plan = Plan::of(profile, locations, part, &mut sums);
+            (sums, plan)
+        };
         let all = |part| {
+            let (sums, plan) = planned(part, 0..locations);
             let mut all = Some(0..samples);
-            count(profile, part, weight, &columns, || all.take())
+            count(profile, plan, sums, weight, &columns, || all.take())
         };
         Ok(match way {
-            Way::Alone => all(Part::All).alone(),
+            Way::Alone => {
+                check()?;
+                all(Part::All).alone()
+            }
             Way::Parted => {
-                let shares = Shares::of(samples);
-                let (mut all, second) = at_once(
+                let half = locations / 2;
+                let ((checked, first), second) = at_once(
                     core,
-                    || count(profile, Part::All, weight, &columns, || shares.first()).alone(),
-                    || count(profile, Part::All, weight, &columns, || shares.last()).alone(),
+                    || (check(), planned(Part::All, 0..half)),
+                    || planned(Part::All, half..locations),
                 );
+                checked?;
+                let ([first, second], plans) = ([first.0, second.0], [first.1, second.1]);
+                // Else each has them by its own keys.
+                let are_shared = first.are_plain() && second.are_plain();
+                let shares = Shares::of(samples);
+                let part = |mut sums: Sums, next: &dyn Fn() -> Option<Range<usize>>| {
+                    let plan = if are_shared {
+                        plans[0].and(&plans[1])
+                    } else {
+                        Plan::of(profile, 0..locations, Part::All, &mut sums)
+                    };
+                    count(profile, plan, sums, weight, &columns, next).alone()
+                };
+                let (mut all, second) =
+                    both(true, || part(first, &|| shares.first()), || part(second, &|| shares.last()));
                 all.add(&second);
                 all
             }
             Way::Shared => {
+                check()?;
                 let (mut first, mut second) = at_once(core, || all(Part::First), || all(Part::Second));
                 let rows = [&mut first, &mut second].map(|half| mem::take(&mut half.rows));
                 let of = [&rows[0][..], &rows[1]];
@@ -152,13 +179,14 @@ impl Counting<'_> {
 
 fn count<'a>(
     profile: &'a Profile,
-    part: Part,
+    plan: Plan,
+    mut sums: Sums,
     weight: usize,
     columns: &Range<usize>,
     next: impl FnMut() -> Option<Range<usize>>,
 ) -> Counting<'a> {
-    let mut sums = Sums::of_callers(part, columns.len(), weight - columns.start);
-    let mut places = Places::of(profile, columns.len(), part, &mut sums);
+    let part = plan.part;
+    let mut places = Places::of(profile, columns.len(), plan);
     let mut twins = Twins::of(profile, columns.len());
     let mut start_line = None;
     let mut links = Vec::with_capacity(BLOCK);
@@ -298,7 +326,9 @@ mod tests {
                 {
                     let [mut first, second] = parts.map(|parts| {
                         let mut parts = parts.iter().cloned();
-                        count(&profile, Part::All, weight, &columns, || parts.next()).alone()
+                        let mut sums = Sums::new(columns.len(), weight - columns.start);
+                        let plan = Plan::of(&profile, 0..profile.locations.len(), Part::All, &mut sums);
+                        count(&profile, plan, sums, weight, &columns, || parts.next()).alone()
                     });
                     first.add(&second);
                     assert_eq!(said(&first), alone, "{stacks:?}");

@@ -6,6 +6,7 @@ use super::sums::Sums;
 use crate::profile::{Span, index};
 
 /// Own edges of a part of all callers, of all locations.
+#[derive(Clone)]
 pub(super) struct Own {
     /// Of each location that has any.
     edges: Vec<Edges>,
@@ -14,6 +15,7 @@ pub(super) struct Own {
     rows: [u32; 2],
 }
 
+#[derive(Clone, Copy)]
 struct Edges {
     keys: Span,
     /// Whose row it is, and which.
@@ -39,6 +41,21 @@ impl Own {
             self.edges.push(Edges { keys, holder: index(holder), row });
         }
         row
+    }
+
+    /// Takes those of other locations behind these. By how much the rows of each holder move.
+    pub(super) fn append(&mut self, other: &Self) -> [u32; 2] {
+        // The first row is the same.
+        let moved = self.rows.map(|rows| rows - 1);
+        let before = self.keys.len();
+        self.keys.extend_from_slice(&other.keys);
+        self.edges.extend(other.edges.iter().map(|&Edges { keys, holder, row }| {
+            let keys = keys.range();
+            let keys = Span::since(before + keys.start, before + keys.end);
+            Edges { keys, holder, row: row + moved[holder as usize] }
+        }));
+        self.rows = [0, 1].map(|holder| moved[holder] + other.rows[holder]);
+        moved
     }
 
     pub(super) fn rows(&self, holder: usize) -> usize {

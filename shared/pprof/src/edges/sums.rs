@@ -57,6 +57,11 @@ impl Sums {
         }
     }
 
+    /// Whether calls have the same keys here as anywhere.
+    pub(super) fn are_plain(&self) -> bool {
+        self.offsets.are_plain()
+    }
+
     /// Where in a function calls are made from; `None` if that caller's are not counted.
     #[inline(always)]
     pub(super) fn site(&mut self, caller: Str, offset: i64) -> Option<Site> {

@@ -3,7 +3,7 @@
 //! other, counts once a sample. So these pairs are added up first, and their edges found once a pair.
 
 use super::key::Key;
-use super::places::{Line, NAMELESS, lines_of, own_edges, site};
+use super::plan::{Line, NAMELESS, lines_of, own_edges, site};
 use super::sums::{Sums, add_each};
 use crate::index::Numbers;
 use crate::profile::Profile;
