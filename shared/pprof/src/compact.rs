@@ -2,9 +2,11 @@
 //! of which `go tool preprofile` makes byte for byte the same, and which merges with full ones:
 //! `compact(merge(a, b))` equals `compact(merge(compact(a), compact(b)))`.
 //!
-//! The layout: for each edge one sample of one location with two lines, the callee's (line 0) inlined
-//! into the caller's (line 1 + offset), every function starting at line 1. Edges in the compiler's order,
-//! functions by name: it depends on the edges only, and compresses well.
+//! The layout: for each edge one sample of two locations, of one line each: the callee's (line 0, at address 1), called from where in
+//! the caller that is (line 1 + offset, at address 2), every function starting at line 1. Edges in the compiler's order, functions by
+//! name, locations of callees by function, then those of callers by function and offset: it depends on the edges only, and
+//! compresses well. As both lie at different addresses they are different nodes to the compiler, and so a function that calls itself
+//! keeps its edge.
 
 use crate::cores::Core;
 use crate::edges::{Call, Calls, NamedCalls, Take};
@@ -72,37 +74,96 @@ fn without_values(calls: &NamedCalls<'_>, from: &Header, order: &[u32]) -> Profi
     let mut strings = Selection::of(calls.strings);
     let header = header(from, &mut strings);
     let (functions, places) = functions(calls, &mut strings);
+    let place = |name: Str| places[name.at()];
+    let calls: Vec<Between> = order
+        .iter()
+        .map(|&at| {
+            let Call { caller, callee, offset } = calls.call(at);
+            Between { callee: place(callee), caller: place(caller), offset }
+        })
+        .collect();
+    let mut locations = Locations::default();
+    let callees = locations.callees(functions.len(), &calls);
+    let sites = locations.sites(functions.len(), &calls);
     let mut compact = Profile { functions, ..Profile::with_header(strings.done(), header) };
-    compact.lines.reserve_exact(2 * order.len());
-    compact.locations.reserve_exact(order.len());
-    compact.samples.frames.reserve_exact(order.len());
+    compact.samples.frames.reserve_exact(2 * order.len());
     compact.samples.stacks.reserve_exact(order.len());
-    for &call in order {
-        let call = calls.call(call);
-        let [callee, caller] = [call.callee, call.caller].map(|name| places[name.at()]);
-        let start = compact.lines.len();
-        let caller_line = call.offset.wrapping_add(1);
-        let lines = [(callee, callee_line(call, caller_line)), (caller, caller_line)];
-        compact.lines.extend(lines.map(|(function, line)| Line { function, line, column: 0 }));
-        let lines = Span::since(start, compact.lines.len());
-
-        let at = compact.locations.len();
-        let id = at as u64 + 1;
-        compact.locations.push(Location { id, mapping: None, address: 0, lines, folded: false });
-        compact.samples.frames.push(index(at));
-        compact.samples.close(at, 0);
+    for (call, site) in calls.iter().zip(sites) {
+        let start = compact.samples.frames.len();
+        compact.samples.frames.extend([callees[call.callee as usize], site]);
+        compact.samples.close(start, 0);
     }
-    compact
+    Profile { locations: locations.all, lines: locations.lines, ..compact }
+}
+
+/// The addresses of what is called and of what calls.
+const CALLED: u64 = 1;
+const CALLING: u64 = 2;
+
+/// A call between functions of the compact form.
+struct Between {
+    callee: u32,
+    caller: u32,
+    offset: i64,
+}
+
+/// Locations of one line each.
+#[derive(Default)]
+struct Locations {
+    all: Vec<Location>,
+    lines: Vec<Line>,
+}
+
+impl Locations {
+    fn add(&mut self, address: u64, function: usize, line: i64) -> u32 {
+        let at = self.all.len();
+        self.lines.push(Line { function: index(function), line, column: 0 });
+        let lines = Span::since(at, at + 1);
+        self.all.push(Location { id: at as u64 + 1, mapping: None, address, lines, folded: false });
+        index(at)
+    }
+
+    /// Adds one for each of so many functions that is called. The locations by function; others say nothing.
+    fn callees(&mut self, functions: usize, calls: &[Between]) -> Vec<u32> {
+        let mut is_called = vec![false; functions];
+        calls.iter().for_each(|call| is_called[call.callee as usize] = true);
+        let location = |(callee, is_called)| if is_called { self.add(CALLED, callee, 0) } else { 0 };
+        is_called.into_iter().enumerate().map(location).collect()
+    }
+
+    /// Adds one for each place from which calls are made, by function and offset. Those of all calls.
+    fn sites(&mut self, functions: usize, calls: &[Between]) -> Vec<u32> {
+        // By function, of which all numbers are known.
+        let mut ends = vec![0; functions + 1];
+        calls.iter().for_each(|call| ends[call.caller as usize + 1] += 1_usize);
+        let mut sum = 0;
+        ends.iter_mut().for_each(|end| {
+            sum += *end;
+            *end = sum;
+        });
+        let mut by_caller = vec![(0, 0); sum];
+        for (at, call) in calls.iter().enumerate() {
+            let end = &mut ends[call.caller as usize];
+            by_caller[*end] = (call.offset, index(at));
+            *end += 1;
+        }
+        let mut sites = vec![0; sum];
+        let mut start = 0;
+        for (caller, &end) in ends[..functions].iter().enumerate() {
+            let all = &mut by_caller[start..end];
+            all.sort_unstable();
+            for same in all.chunk_by(|a, b| a.0 == b.0) {
+                let site = self.add(CALLING, caller, same[0].0.wrapping_add(1));
+                same.iter().for_each(|&(_, at)| sites[at as usize] = site);
+            }
+            start = end;
+        }
+        sites
+    }
 }
 
 /// How many calls are worth being laid out by two threads.
 const PARTED: usize = 1 << 16;
-
-/// The compiler draws no edge from a node to itself, and a node is name and line (all start lines are
-/// alike here): of a function that calls itself the two lines must differ.
-fn callee_line(call: Call, caller_line: i64) -> i64 {
-    i64::from(call.caller == call.callee && caller_line == 0)
-}
 
 /// A function for each name in the calls, in their order; and where each name's function is.
 fn functions(calls: &NamedCalls<'_>, strings: &mut Selection<'_>) -> (Vec<Function>, Vec<u32>) {
@@ -143,8 +204,8 @@ mod tests {
     fn one_sample_an_edge() {
         let profile = cpu(&["1: leaf;z/caller;main", "2: leaf;z/caller;other", "4: main"]);
         let small = compact(&profile).unwrap();
-        assert_eq!(stacks(&small), ["3: z/caller", "3: leaf/z"]);
-        assert_eq!((small.function_count(), small.mapping_count()), (3, 0));
+        assert_eq!(stacks(&small), ["3: z;caller", "3: leaf;z"]);
+        assert_eq!((small.function_count(), small.location_count(), small.mapping_count()), (3, 4, 0));
         assert_eq!(small.totals(), [6, 60]);
         assert_eq!(identity(&small), identity(&profile));
     }
@@ -159,6 +220,25 @@ mod tests {
             assert_eq!(Edges::of(&small).unwrap().len(), 2, "{line}");
             assert_eq!(identity(&small), identity(&profile), "{line}");
         }
+    }
+
+    #[test]
+    fn a_function_is_one_callee_and_each_place_of_its_calls_one_caller() {
+        let mut profile = cpu(&["9: a;z", "8: b;z", "7: a;m", "6: z;a", "5: a;z/m"]);
+        // One of z's calls is at another line.
+        let last = profile.lines.len() - 2;
+        profile.lines[last].line = 11;
+        let small = compact(&profile).unwrap();
+        assert_eq!(stacks(&small), ["9: a;z", "8: b;z", "7: a;m", "6: z;a", "5: z;m", "5: a;z"]);
+        let locations: Vec<_> = small.locations.iter().map(|it| (it.id, it.address)).collect();
+        let callees = [1, 2, 3].map(|id| (id, 1));
+        let callers = [4, 5, 6, 7].map(|id| (id, 2));
+        assert_eq!(locations, [&callees[..], &callers].concat());
+        let lines: Vec<_> = small.lines.iter().map(|it| (it.function, it.line)).collect();
+        // The functions are a, b, m and z.
+        assert_eq!(lines, [(0, 0), (1, 0), (3, 0), (0, 3), (2, 3), (3, 2), (3, 3)]);
+        assert_eq!(small.samples.frames, [0, 6, 1, 6, 0, 4, 2, 3, 2, 4, 0, 5]);
+        assert_eq!(identity(&small), identity(&profile));
     }
 
     #[test]

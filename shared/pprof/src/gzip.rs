@@ -14,11 +14,8 @@ use memchr::memmem;
 use crate::cores::{Core, at_once};
 use crate::error::{Error, Fault};
 
-/// libdeflate's levels: README.md has the curve that they were chosen by. What is small, a compact form above all, is worth the
-/// next one.
+/// libdeflate's: README.md has the curve that it was chosen by.
 const LEVEL: i32 = 1;
-const LEVEL_OF_SMALL: i32 = 2;
-const SMALL: usize = 256 << 10;
 /// zlib's.
 const LEVEL_OF_STREAMS: u32 = 3;
 
@@ -53,8 +50,7 @@ pub fn inflate(bytes: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
 #[must_use]
 #[expect(clippy::expect_used, reason = "the level is one, and the buffer as large as it can get")]
 pub fn deflate(raw: &[u8]) -> Vec<u8> {
-    let level = if raw.len() <= SMALL { LEVEL_OF_SMALL } else { LEVEL };
-    let mut compressor = Compressor::new(CompressionLvl::new(level).expect("a level of libdeflate"));
+    let mut compressor = Compressor::new(CompressionLvl::new(LEVEL).expect("a level of libdeflate"));
     let mut zipped = vec![0; compressor.gzip_compress_bound(raw.len())];
     let size = compressor.gzip_compress(raw, &mut zipped).expect("the bound is one");
     zipped.truncate(size);
