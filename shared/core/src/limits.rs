@@ -116,9 +116,11 @@ impl Limits {
         self.engine(self.upload_raw_bytes)
     }
 
-    /// The ceilings of the profile engine for the data of a base profile, before its ledger is written into it.
+    /// The ceilings of the profile engine for the data of a base profile, before its ledger is written into it. A compact one has up
+    /// to two locations a sample: what it may have of the latter is to fit.
     pub fn base_data(&self) -> autopgo_pprof::Limits {
-        self.engine(self.base_raw_bytes)
+        let data = self.engine(self.base_raw_bytes);
+        autopgo_pprof::Limits { locations: data.locations.saturating_mul(2), ..data }
     }
 
     /// The ceilings of the profile engine for a base profile as it stands in the store: its data and its ledger.

@@ -15,7 +15,7 @@ use crate::merge::{headers, merge};
 use crate::profile::{Function, Header, Kind, Line, Location, Profile, Span, index};
 use crate::strings::{Selection, Str};
 
-/// The compact form of a profile. Deep stacks, addresses, files and labels are gone; header and comments
+/// The compact form of a profile. Deep stacks, its addresses, files and labels are gone; header and comments
 /// stay. Prune first: rules need whole stacks.
 ///
 /// # Errors
@@ -75,25 +75,20 @@ fn without_values(calls: &NamedCalls<'_>, from: &Header, order: &[u32]) -> Profi
     let header = header(from, &mut strings);
     let (functions, places) = functions(calls, &mut strings);
     let place = |name: Str| places[name.at()];
-    let calls: Vec<Between> = order
+    let calls: Vec<NumberedCall> = order
         .iter()
         .map(|&at| {
             let Call { caller, callee, offset } = calls.call(at);
-            Between { callee: place(callee), caller: place(caller), offset }
+            NumberedCall { callee: place(callee), caller: place(caller), offset }
         })
         .collect();
-    let mut locations = Locations::default();
-    let callees = locations.callees(functions.len(), &calls);
-    let sites = locations.sites(functions.len(), &calls);
-    let mut compact = Profile { functions, ..Profile::with_header(strings.done(), header) };
-    compact.samples.frames.reserve_exact(2 * order.len());
-    compact.samples.stacks.reserve_exact(order.len());
-    for (call, site) in calls.iter().zip(sites) {
-        let start = compact.samples.frames.len();
-        compact.samples.frames.extend([callees[call.callee as usize], site]);
-        compact.samples.close(start, 0);
-    }
-    Profile { locations: locations.all, lines: locations.lines, ..compact }
+    let Locations { all, lines, frames } = Locations::of(functions.len(), &calls);
+    let mut compact =
+        Profile { functions, locations: all, lines, ..Profile::with_header(strings.done(), header) };
+    compact.samples.stacks.reserve_exact(calls.len());
+    (0..calls.len()).for_each(|at| compact.samples.stacks.push(Span::since(2 * at, 2 * at + 2)));
+    compact.samples.frames = frames;
+    compact
 }
 
 /// The addresses of what is called and of what calls.
@@ -101,65 +96,83 @@ const CALLED: u64 = 1;
 const CALLING: u64 = 2;
 
 /// A call between functions of the compact form.
-struct Between {
+struct NumberedCall {
     callee: u32,
     caller: u32,
     offset: i64,
 }
 
-/// Locations of one line each.
-#[derive(Default)]
+/// Locations of one line each, and those of all calls, two and two.
 struct Locations {
     all: Vec<Location>,
     lines: Vec<Line>,
+    frames: Vec<u32>,
 }
 
 impl Locations {
-    fn add(&mut self, address: u64, function: usize, line: i64) -> u32 {
+    fn of(functions: usize, calls: &[NumberedCall]) -> Self {
+        let mut is_called = vec![false; functions];
+        calls.iter().for_each(|call| is_called[call.callee as usize] = true);
+        let by_site = by_site(functions, calls);
+        let sites = || by_site.chunk_by(|a, b| (a.caller, a.offset) == (b.caller, b.offset));
+        let count = is_called.iter().filter(|&&is_called| is_called).count() + sites().count();
+        let mut locations = Self {
+            all: Vec::with_capacity(count),
+            lines: Vec::with_capacity(count),
+            frames: vec![0; 2 * calls.len()],
+        };
+        let callee = |(callee, is_called)| {
+            if is_called { locations.add(CALLED, index(callee), 0) } else { 0 }
+        };
+        let callees: Vec<u32> = is_called.into_iter().enumerate().map(callee).collect();
+        for (frames, call) in locations.frames.chunks_exact_mut(2).zip(calls) {
+            frames[0] = callees[call.callee as usize];
+        }
+        for site in sites() {
+            let location = locations.add(CALLING, site[0].caller, site[0].offset.wrapping_add(1));
+            site.iter().for_each(|call| locations.frames[2 * call.at as usize + 1] = location);
+        }
+        locations
+    }
+
+    fn add(&mut self, address: u64, function: u32, line: i64) -> u32 {
         let at = self.all.len();
-        self.lines.push(Line { function: index(function), line, column: 0 });
+        self.lines.push(Line { function, line, column: 0 });
         let lines = Span::since(at, at + 1);
         self.all.push(Location { id: at as u64 + 1, mapping: None, address, lines, folded: false });
         index(at)
     }
+}
 
-    /// Adds one for each of so many functions that is called. The locations by function; others say nothing.
-    fn callees(&mut self, functions: usize, calls: &[Between]) -> Vec<u32> {
-        let mut is_called = vec![false; functions];
-        calls.iter().for_each(|call| is_called[call.callee as usize] = true);
-        let location = |(callee, is_called)| if is_called { self.add(CALLED, callee, 0) } else { 0 };
-        is_called.into_iter().enumerate().map(location).collect()
-    }
+/// From where a call is made, and which that is.
+#[derive(Clone, Copy, Default)]
+struct SiteOfCall {
+    caller: u32,
+    at: u32,
+    offset: i64,
+}
 
-    /// Adds one for each place from which calls are made, by function and offset. Those of all calls.
-    fn sites(&mut self, functions: usize, calls: &[Between]) -> Vec<u32> {
-        // By function, of which all numbers are known.
-        let mut ends = vec![0; functions + 1];
-        calls.iter().for_each(|call| ends[call.caller as usize + 1] += 1_usize);
-        let mut sum = 0;
-        ends.iter_mut().for_each(|end| {
-            sum += *end;
-            *end = sum;
-        });
-        let mut by_caller = vec![(0, 0); sum];
-        for (at, call) in calls.iter().enumerate() {
-            let end = &mut ends[call.caller as usize];
-            by_caller[*end] = (call.offset, index(at));
-            *end += 1;
-        }
-        let mut sites = vec![0; sum];
-        let mut start = 0;
-        for (caller, &end) in ends[..functions].iter().enumerate() {
-            let all = &mut by_caller[start..end];
-            all.sort_unstable();
-            for same in all.chunk_by(|a, b| a.0 == b.0) {
-                let site = self.add(CALLING, caller, same[0].0.wrapping_add(1));
-                same.iter().for_each(|&(_, at)| sites[at as usize] = site);
-            }
-            start = end;
-        }
-        sites
+/// All calls by caller and offset.
+fn by_site(functions: usize, calls: &[NumberedCall]) -> Vec<SiteOfCall> {
+    // By caller first, of which all numbers are known: where the calls of each begin, and as they are put there, end.
+    let mut ends = vec![0; functions];
+    calls.iter().for_each(|call| ends[call.caller as usize] += 1_usize);
+    let mut start = 0;
+    for end in &mut ends {
+        (*end, start) = (start, start + *end);
     }
+    let mut by_site = vec![SiteOfCall::default(); calls.len()];
+    for (at, &NumberedCall { caller, offset, .. }) in calls.iter().enumerate() {
+        let end = &mut ends[caller as usize];
+        by_site[*end] = SiteOfCall { caller, at: index(at), offset };
+        *end += 1;
+    }
+    let mut start = 0;
+    for end in ends {
+        by_site[start..end].sort_unstable_by_key(|call| call.offset);
+        start = end;
+    }
+    by_site
 }
 
 /// How many calls are worth being laid out by two threads.
@@ -239,6 +252,47 @@ mod tests {
         assert_eq!(lines, [(0, 0), (1, 0), (3, 0), (0, 3), (2, 3), (3, 2), (3, 3)]);
         assert_eq!(small.samples.frames, [0, 6, 1, 6, 0, 4, 2, 3, 2, 4, 0, 5]);
         assert_eq!(identity(&small), identity(&profile));
+    }
+
+    /// As compact forms were laid out before: for each edge one location, the callee's line inlined into the caller's.
+    fn old_layout(small: &Profile) -> Profile {
+        let mut old = small.clone();
+        (old.locations, old.lines) = (Vec::new(), Vec::new());
+        for at in 0..small.samples.len() {
+            let [callee, caller] = [0, 1].map(|frame| {
+                let location = &small.locations[small.samples.stack(at)[frame] as usize];
+                small.lines_of(location)[0]
+            });
+            let line = i64::from(callee.function == caller.function && caller.line == 0);
+            old.lines.extend([Line { line, ..callee }, caller]);
+            let lines = Span::since(2 * at, 2 * at + 2);
+            old.locations.push(Location {
+                id: at as u64 + 1,
+                mapping: None,
+                address: 0,
+                lines,
+                folded: false,
+            });
+        }
+        old.samples.frames = (0..index(small.samples.len())).collect();
+        old.samples.stacks = (0..small.samples.len()).map(|at| Span::since(at, at + 1)).collect();
+        old
+    }
+
+    #[test]
+    fn what_was_laid_out_before_is_the_same_to_the_compiler_and_in_merges() {
+        let mut a = cpu(&["3: leaf;z/caller;main", "2: f/f;main", "1: f;f/main"]);
+        a.lines[3].line = 9;
+        let b = cpu(&["4: z/caller;main", "5: leaf;f;main"]);
+        let [small_a, small_b] = [&a, &b].map(|it| compact(it).unwrap());
+        let [old_a, old_b] = [&small_a, &small_b].map(old_layout);
+        assert_eq!((identity(&old_a), identity(&old_b)), (identity(&a), identity(&b)));
+        assert_eq!(compact(&old_a).unwrap().encode(), small_a.encode());
+        let expected = compact(&merge(&[&a, &b]).unwrap()).unwrap().encode();
+        for [a, b] in [[&old_a, &old_b], [&old_a, &small_b], [&small_a, &old_b], [&a, &old_b], [&old_a, &b]] {
+            assert_eq!(compact_all(&[a, b]).unwrap().encode(), expected);
+            assert_eq!(compact(&merge(&[a, b]).unwrap()).unwrap().encode(), expected);
+        }
     }
 
     #[test]

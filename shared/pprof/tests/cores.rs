@@ -47,13 +47,13 @@ fn every_part_gives_the_same_bytes() {
     }
 }
 
-const SAMPLES: u64 = 80_000;
+const SAMPLES: u64 = 100_000;
 
 /// Some samples of a profile of more calls and names than a real one has, with so many sample types: so many of three locations
 /// have a call within, as another has at another address, and each sample has one from one to the next.
 fn large(width: u64, inlined: u64, samples: Range<u64>) -> Vec<u8> {
-    const FUNCTIONS: u64 = 30_000;
-    const LOCATIONS: u64 = 90_000;
+    const FUNCTIONS: u64 = 40_000;
+    const LOCATIONS: u64 = 120_000;
     const TEXTS: [&str; 5] = ["", "samples", "count", "cpu", "nanoseconds"];
     let mut raw = Writer::default();
     for at in 0..width {
@@ -74,8 +74,8 @@ fn large(width: u64, inlined: u64, samples: Range<u64>) -> Vec<u8> {
         raw.message(4, |location| {
             location.number(1, at + 1);
             location.number(3, at + 1);
-            let lines = [(at * 3, 5), (at, 9 + at / (2 * FUNCTIONS))];
-            for &(function, line) in &lines[..if at % 3 < inlined { 2 } else { 1 }] {
+            let lines = [(at * 3, 5), (at, 9 + at / (3 * FUNCTIONS))];
+            for &(function, line) in &lines[..if at % FUNCTIONS % 3 < inlined { 2 } else { 1 }] {
                 location.message(4, |it| {
                     it.number(1, function % FUNCTIONS + 1);
                     it.number(2, line);

@@ -148,7 +148,7 @@ mod tests {
             lines.extend([&[LINES][..], &varint(line.len() as u64), &line].concat());
         }
         let mapping = if random.below(3) > 0 { number(MAPPING, random.below(4)) } else { Vec::new() };
-        // Those of what was not run where it was made have none.
+        // Not all writers know any.
         let address =
             if random.below(4) > 0 { number(ADDRESS, u64::MAX >> random.below(64)) } else { Vec::new() };
         let mut parts = vec![number(ID, 1 + random.below(1 << 22))];

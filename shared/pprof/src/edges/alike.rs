@@ -31,8 +31,8 @@ impl<'a> Alike<'a> {
         }
     }
 
-    /// To be asked for one location after another; only those that were asked for before are known. One that is the first with its lines is its own; so is one of a single line,
-    /// and where there are few locations each.
+    /// To be asked for one location after another: those that were asked for before are known. One that is the first with its lines
+    /// is its own; so is one of a single line, and where there are few locations each.
     #[inline(always)]
     pub(super) fn first(&mut self, at: usize) -> usize {
         if self.profile.locations.len() < FAR {
@@ -50,8 +50,10 @@ impl<'a> Alike<'a> {
         *start = at;
         hashes.clear();
         hashes.extend(profile.locations.iter().skip(at).take(BLOCK).map(|location| {
+            let lines = profile.lines_of(location);
             let mut hash = hasher.build_hasher();
-            profile.lines_of(location).iter().for_each(|line| node(line).hash(&mut hash));
+            // Of one line it is not asked for.
+            lines.iter().take_while(|_| lines.len() > 1).for_each(|line| node(line).hash(&mut hash));
             hash.finish()
         }));
         let seen = hashes.iter().fold(0, |seen, &hash| seen ^ index.guess(hash).unwrap_or_default());

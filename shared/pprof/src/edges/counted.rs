@@ -14,6 +14,7 @@
 use std::iter;
 use std::mem;
 use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
 
 use super::calls::Take;
 use super::own::Own;
@@ -27,8 +28,8 @@ use crate::error::{Error, Fault};
 use crate::profile::Profile;
 use crate::shares::Shares;
 
-/// How many samples are worth being parted. Both threads look at all locations, and then all sums of the second are added to the
-/// first: of locations and their lines there should be few. More samples mostly make more sums.
+/// How many samples are worth being parted. Both threads have rows for all locations, and then all sums of the second are added to
+/// the first: of locations and their lines there should be few. More samples mostly make more sums.
 const PARTED: RangeInclusive<usize> = 1 << 12..=1 << 20;
 /// How many samples and lines, or locations, are worth being counted by two who look at all of them, each for half of the
 /// callers.
@@ -87,9 +88,9 @@ impl Counted {
         };
         let samples = profile.samples.len();
         let locations = profile.locations.len();
-        let planned = |part, locations| {
+        let planned = |part, some| {
             let mut sums = Sums::of_callers(part, columns.len(), weight - columns.start);
-            let plan = Plan::of(profile, locations, part, &mut sums);
+            let plan = Plan::of(profile, some, part, &mut sums);
             (sums, plan)
         };
         let all = |part| {
@@ -110,22 +111,32 @@ impl Counted {
                     || planned(Part::All, half..locations),
                 );
                 checked?;
-                let ([first, second], plans) = ([first.0, second.0], [first.1, second.1]);
+                let ([first, second], halves) = ([first.0, second.0], [first.1, second.1]);
                 // Else each has them by its own keys.
                 let are_shared = first.are_plain() && second.are_plain();
-                let shares = Shares::of(samples);
-                let part = |mut sums: Sums, next: &dyn Fn() -> Option<Range<usize>>| {
-                    let plan = if are_shared {
-                        plans[0].and(&plans[1])
-                    } else {
-                        Plan::of(profile, 0..locations, Part::All, &mut sums)
+                let halves = are_shared.then(|| Arc::new(halves));
+                let part = |mut sums, halves: Option<Arc<[Plan; 2]>>, next: &dyn Fn() -> _| {
+                    let plan = match halves {
+                        Some(halves) => Plan::joined(&halves),
+                        None => Plan::of(profile, 0..locations, Part::All, &mut sums),
                     };
                     count(profile, plan, sums, weight, &columns, next).alone()
                 };
-                let (mut all, second) =
-                    both(true, || part(first, &|| shares.first()), || part(second, &|| shares.last()));
-                all.add(&second);
-                all
+                let shares = Shares::of(samples);
+                match Core::take() {
+                    Some(core) => {
+                        let other_halves = halves.clone();
+                        let (mut all, second) = at_once(
+                            Some(core),
+                            || part(first, halves, &|| shares.first()),
+                            || part(second, other_halves, &|| shares.last()),
+                        );
+                        all.add(&second);
+                        all
+                    }
+                    // Another took it meanwhile.
+                    None => part(first, halves, &|| shares.first()),
+                }
             }
             Way::Shared => {
                 check()?;
@@ -275,6 +286,7 @@ pub(super) fn overflow(profile: &Profile) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cores::on_cores;
     use crate::example::{Random, cpu};
 
     /// All calls with their sums, in an order, and what else there is to know.
@@ -307,16 +319,21 @@ mod tests {
             // Some are at one address, and some lines only take making up.
             profile.locations.iter_mut().for_each(|location| location.address %= 5);
             for line in &mut profile.lines {
-                line.line = [12, 12, 13, i64::MAX, i64::MIN, 1 << 31, 1 << 40][below(7) as usize];
+                let kinds = if round % 2 == 0 { 7 } else { 3 };
+                line.line = [12, 12, 13, i64::MAX, i64::MIN, 1 << 31, 1 << 40][below(kinds) as usize];
             }
             if round % 3 == 0 {
                 profile.functions.iter_mut().for_each(|function| function.start_line = 0);
             }
             for take in [Take::Weight, Take::All] {
-                let by = |way| said(&Counted::by(way, None, &profile, take).unwrap());
-                let alone = by(Way::Alone);
-                for way in [Way::Parted, Way::Shared] {
-                    assert_eq!(by(way), alone, "{stacks:?}");
+                let by = |way, cores| {
+                    said(&on_cores(cores, || Counted::by(way, Core::take(), &profile, take)).unwrap())
+                };
+                let alone = by(Way::Alone, 1);
+                for (way, cores) in
+                    [Way::Parted, Way::Shared].into_iter().flat_map(|way| [(way, 1), (way, 2)])
+                {
+                    assert_eq!(by(way, cores), alone, "{stacks:?}");
                 }
                 // Whoever counts which samples.
                 let weight = weight_index(&profile).unwrap();

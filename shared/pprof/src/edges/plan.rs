@@ -91,17 +91,17 @@ impl Plan {
         Self { places, own, part }
     }
 
-    /// Together with those of the locations behind these.
-    pub(super) fn and(&self, behind: &Self) -> Self {
-        let mut own = self.own.clone();
-        let rows = own.append(&behind.own)[self.part.holder()];
-        let mut places = Vec::with_capacity(self.places.len() + behind.places.len());
-        places.extend_from_slice(&self.places);
+    /// Those of all locations, of which each has a half.
+    pub(super) fn joined([first, behind]: &[Self; 2]) -> Self {
+        let mut own = first.own.clone();
+        let rows = own.append(&behind.own)[first.part.holder()];
+        let mut places = Vec::with_capacity(first.places.len() + behind.places.len());
+        places.extend_from_slice(&first.places);
         places.extend(behind.places.iter().map(|&place| match place.own {
             NOBODYS => place,
             row => Place { own: row + rows, ..place },
         }));
-        Self { places, own, part: self.part }
+        Self { places, own, part: first.part }
     }
 }
 

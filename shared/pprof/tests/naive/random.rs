@@ -151,7 +151,9 @@ impl LocationParts {
     fn in_mapping(&mut self, mappings: &[Mapping]) {
         let mapping = self.mapping.filter(|_| !mappings.is_empty());
         self.address %= 0x1000;
-        self.address += mapping.map_or(1 << 50, |at| mappings[at.index(mappings.len())].start);
+        // Those of a compact form are low and in no mapping.
+        let of_none = if self.lines.len().is_multiple_of(2) { 0 } else { 1 << 50 };
+        self.address += mapping.map_or(of_none, |at| mappings[at.index(mappings.len())].start);
     }
 
     fn build(self, id: u64, mappings: &[Mapping], functions: &[Function], symbolized: bool) -> Location {
