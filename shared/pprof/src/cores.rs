@@ -74,14 +74,11 @@ pub(crate) fn at_once<A: Send, B: Send>(
 /// Sorts, one half by another thread if there are many. Equal ones come in any order.
 pub(crate) fn sort<T: Send>(all: &mut [T], compare: impl Fn(&T, &T) -> Ordering + Sync) {
     const MANY: usize = 1 << 16;
-    /// Putting the halves together takes half of their memory again.
-    const LARGE: usize = 64 << 20;
-    match (all.len() >= MANY && size_of_val(all) <= LARGE).then(Core::take).flatten() {
+    match (all.len() >= MANY).then(Core::take).flatten() {
         Some(core) => {
-            let (first, second) = all.split_at_mut(all.len() / 2);
+            // What belongs into either half is there first, so that nothing is left to be put together, which would take memory.
+            let (first, _, second) = all.select_nth_unstable_by(all.len() / 2, &compare);
             at_once(Some(core), || first.sort_unstable_by(&compare), || second.sort_unstable_by(&compare));
-            // It knows what is in order already, and only puts both together.
-            all.sort_by(compare);
         }
         None => all.sort_unstable_by(compare),
     }

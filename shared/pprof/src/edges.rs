@@ -5,6 +5,7 @@
 mod alike;
 mod calls;
 mod counted;
+mod counting;
 mod key;
 mod ordered;
 mod own;
@@ -13,6 +14,7 @@ mod places;
 mod plan;
 mod sums;
 mod twins;
+mod weights;
 
 use std::borrow::Cow;
 use std::fmt;

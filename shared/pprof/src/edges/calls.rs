@@ -1,8 +1,9 @@
 //! The calls of a profile and how the compiler sorts them; [`counted`](super::counted) has how they are counted.
 
-use super::counted::{Counted, overflow};
+use super::counted::Counted;
 use super::ordered::Ordered;
 use super::sums::{Keys, Sums};
+use super::weights::overflow;
 use crate::cores::sort;
 use crate::error::{Error, Fault};
 use crate::profile::{Profile, index};
@@ -70,21 +71,13 @@ impl<'a> Calls<'a> {
     fn ordered(strings: &'a Strings, mut sums: Sums) -> Option<Self> {
         sums.close();
         let total = sums.total()?;
-        let valued: Vec<u32> = (0..sums.keys.len())
-            .filter(|&at| sums.at(at).iter().any(|&value| value != 0))
-            .map(index)
-            .collect();
-        let call = |at: u32| sums.call(sums.keys[at as usize]);
-        let names = strings.sorted(valued.iter().flat_map(|&at| [call(at).caller, call(at).callee]));
+        let mut entries: Vec<Entry> = (0..sums.keys.len()).filter_map(|at| Entry::of(&sums, at)).collect();
+        let names = strings.sorted(entries.iter().flat_map(Entry::names));
         let ranks = strings.ranks(&names);
-        let rank = |name: Str| ranks[name.at()];
-        let entry = |at: u32| {
-            let Call { caller, callee, offset } = call(at);
-            let weight = sums.at(at as usize)[sums.weight];
-            let names = u64::from(rank(caller)) << 32 | u64::from(rank(callee));
-            Entry { key: u128::from(!weight.cast_unsigned()) << 64 | u128::from(names), offset, at }
-        };
-        let mut entries: Vec<Entry> = valued.into_iter().map(entry).collect();
+        for entry in &mut entries {
+            let [caller, callee] = entry.names().map(|name| ranks[name.at()]);
+            entry.key = key(entry.key >> 64, caller, callee);
+        }
         sort(&mut entries, Ord::cmp);
         let order = entries.into_iter().map(|entry| entry.at).collect();
         Some(Self { strings, sums, names, order, total })
@@ -134,8 +127,29 @@ impl NamedCalls<'_> {
 /// A call with all that it is sorted by.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
-    /// The weight, the heaviest first, and the ranks of caller and callee: compared at once.
+    /// The weight, the heaviest first, and caller and callee: compared at once, when these are ranks.
     key: u128,
     offset: i64,
     at: u32,
+}
+
+impl Entry {
+    /// Of one that has any values. Caller and callee are names.
+    fn of(sums: &Sums, at: usize) -> Option<Self> {
+        let values = sums.at(at);
+        values.iter().any(|&value| value != 0).then(|| {
+            let Call { caller, callee, offset } = sums.call(sums.keys[at]);
+            let weight = u128::from(!values[sums.weight].cast_unsigned());
+            let [caller, callee] = [caller, callee].map(|name| index(name.at()));
+            Self { key: key(weight, caller, callee), offset, at: index(at) }
+        })
+    }
+
+    fn names(&self) -> [Str; 2] {
+        [self.key >> 32, self.key].map(|name| Str::new(name as u32))
+    }
+}
+
+fn key(weight: u128, caller: u32, callee: u32) -> u128 {
+    weight << 64 | u128::from(caller) << 32 | u128::from(callee)
 }

@@ -5,25 +5,20 @@
 //! caller's count, with their inlined lines; from each node to the next goes an edge, once a sample, and
 //! none from a node to itself. Edges are then added up by caller, callee and the line's offset.
 //!
-//! Go makes nodes of everything. Here each location is looked at once ([`plan`](super::plan)): its
-//! own edges get the sum of its samples, or of those of all that are alike ([`alike`](super::alike)), and a pair of locations adds
-//! one edge from the one to the other.
-//! Nodes matter only where both are at one address, since they can then be equal: for these,
-//! [`twins`](super::twins).
+//! Go makes nodes of everything. Here each location is looked at once ([`plan`](super::plan)), and then each sample
+//! ([`counting`](super::counting)): by one thread, or in either of two ways by two.
 
 use std::iter;
-use std::mem;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use super::calls::Take;
-use super::own::Own;
+use super::counting::Counting;
 use super::part::Part;
-use super::places::{Link, Places};
 use super::plan::Plan;
-use super::sums::{BLOCK, Sums};
-use super::twins::Twins;
-use crate::cores::{Core, at_once, both};
+use super::sums::Sums;
+use super::weights::Weights;
+use crate::cores::{Core, at_once};
 use crate::error::{Error, Fault};
 use crate::profile::Profile;
 use crate::shares::Shares;
@@ -80,79 +75,17 @@ impl Counted {
         if profile.samples.len() == 0 {
             return Ok(Self { sums: Sums::new(1, 0), start_line: None });
         }
-        let weight = weight_index(profile)?;
-        let check = || check_weights(profile, weight);
+        let weights = Weights::of(profile)?;
         let columns = match take {
-            Take::Weight => weight..weight + 1,
+            Take::Weight => weights.column()..weights.column() + 1,
             Take::All => 0..profile.samples.width,
         };
-        let samples = profile.samples.len();
-        let locations = profile.locations.len();
-        let planned = |part, some| {
-            let mut sums = Sums::of_callers(part, columns.len(), weight - columns.start);
-            let plan = Plan::of(profile, some, part, &mut sums);
-            (sums, plan)
-        };
-        let all = |part| {
-            let (sums, plan) = planned(part, 0..locations);
-            let mut all = Some(0..samples);
-            count(profile, plan, sums, weight, &columns, || all.take())
-        };
-        Ok(match way {
-            Way::Alone => {
-                check()?;
-                all(Part::All).alone()
-            }
-            Way::Parted => {
-                let half = locations / 2;
-                let ((checked, first), second) = at_once(
-                    core,
-                    || (check(), planned(Part::All, 0..half)),
-                    || planned(Part::All, half..locations),
-                );
-                checked?;
-                let ([first, second], halves) = ([first.0, second.0], [first.1, second.1]);
-                // Else each has them by its own keys.
-                let are_shared = first.are_plain() && second.are_plain();
-                let halves = are_shared.then(|| Arc::new(halves));
-                let part = |mut sums, halves: Option<Arc<[Plan; 2]>>, next: &dyn Fn() -> _| {
-                    let plan = match halves {
-                        Some(halves) => Plan::joined(&halves),
-                        None => Plan::of(profile, 0..locations, Part::All, &mut sums),
-                    };
-                    count(profile, plan, sums, weight, &columns, next).alone()
-                };
-                let shares = Shares::of(samples);
-                match Core::take() {
-                    Some(core) => {
-                        let other_halves = halves.clone();
-                        let (mut all, second) = at_once(
-                            Some(core),
-                            || part(first, halves, &|| shares.first()),
-                            || part(second, other_halves, &|| shares.last()),
-                        );
-                        all.add(&second);
-                        all
-                    }
-                    // Another took it meanwhile.
-                    None => part(first, halves, &|| shares.first()),
-                }
-            }
-            Way::Shared => {
-                check()?;
-                let (mut first, mut second) = at_once(core, || all(Part::First), || all(Part::Second));
-                let rows = [&mut first, &mut second].map(|half| mem::take(&mut half.rows));
-                let of = [&rows[0][..], &rows[1]];
-                both(true, || first.finish(of), || second.finish(of));
-                drop(rows);
-                // One of them has met those of all callers.
-                first.twins.finish(&mut second.counted.sums);
-                let mut all = first.counted;
-                first.twins.finish(&mut all.sums);
-                all.sums.append(second.counted.sums);
-                all
-            }
-        })
+        let samples = Samples { profile, weights, columns };
+        match way {
+            Way::Alone => samples.alone(),
+            Way::Parted => samples.parted(core),
+            Way::Shared => samples.shared(core),
+        }
     }
 
     /// Adds what was counted of other samples of the same profile.
@@ -166,125 +99,94 @@ impl Counted {
     }
 }
 
-/// What was counted but for the edges that locations have of their own, and twins, which may have calls of any caller.
-struct Counting<'a> {
-    counted: Counted,
-    own: Own,
-    rows: Vec<i64>,
-    twins: Twins<'a>,
-}
-
-impl Counting<'_> {
-    /// Adds what the rows of all locations have of this part's callers.
-    fn finish(&mut self, rows: [&[i64]; 2]) {
-        self.own.finish(rows, &mut self.counted.sums);
-    }
-
-    fn alone(mut self) -> Counted {
-        let rows = mem::take(&mut self.rows);
-        self.finish([&rows, &[]]);
-        self.twins.finish(&mut self.counted.sums);
-        self.counted
-    }
-}
-
-fn count<'a>(
+/// What is counted: these columns of the values of all samples of a profile.
+struct Samples<'a> {
     profile: &'a Profile,
-    plan: Plan,
-    mut sums: Sums,
-    weight: usize,
-    columns: &Range<usize>,
-    next: impl FnMut() -> Option<Range<usize>>,
-) -> Counting<'a> {
-    let part = plan.part;
-    let mut places = Places::of(profile, columns.len(), plan);
-    let mut twins = Twins::of(profile, columns.len());
-    let mut start_line = None;
-    let mut links = Vec::with_capacity(BLOCK);
-    let blocks = iter::from_fn(next).flat_map(|samples| {
-        let end = samples.end;
-        samples.step_by(BLOCK).map(move |start| start..end.min(start + BLOCK))
-    });
-    for block in blocks {
-        places.look(block.clone().flat_map(|sample| profile.samples.stack(sample).iter().take(2)));
-        for sample in block {
-            let all = profile.samples.values(sample);
-            let values = &all[columns.clone()];
-            if values.iter().all(|&value| value == 0) {
-                continue;
-            }
-            let stack = profile.samples.stack(sample);
-            let top = &stack[..stack.len().min(2)];
-            if all[weight] != 0 && start_line != Some(true) {
-                start_line = Some(top.iter().any(|&at| places.has_start_line(at)));
-            }
-            match *top {
-                [leaf, caller] => {
-                    let [to, from] = [leaf, caller].map(|at| places.at(at));
-                    if from.address == to.address {
-                        // Once is enough for all.
-                        if part != Part::Second {
-                            twins.add(caller, leaf, values);
-                        }
-                    } else {
-                        match places.link(from, to.name) {
-                            Link::At(place) => sums.add_at(place, values),
-                            Link::New(key) => links.push((key, caller, values)),
-                            Link::NotCounted => {}
-                        }
-                        places.add(from, values);
-                        places.add(to, values);
-                    }
-                }
-                [leaf] => {
-                    places.add(places.at(leaf), values);
-                }
-                _ => {}
-            }
-        }
-        sums.add_block(&links, |caller, key, place| places.hear(caller, key, place));
-        links.clear();
+    weights: Weights<'a>,
+    columns: Range<usize>,
+}
+
+impl<'a> Samples<'a> {
+    fn alone(&self) -> Result<Counted, Error> {
+        self.weights.fit([self.weights.sum(self.all())])?;
+        Ok(self.by_callers(Part::All).alone())
     }
-    let (own, rows) = places.into_own();
-    Counting { counted: Counted { sums, start_line }, own, rows, twins }
-}
 
-/// The first sample type that the compiler takes as a weight.
-fn weight_index(profile: &Profile) -> Result<usize, Error> {
-    let usable = |kind: &crate::ValueType<'_>| {
-        matches!((kind.kind, kind.unit), ("samples", "count") | ("cpu", "nanoseconds"))
-    };
-    let wanted = "samples/count or cpu/nanoseconds";
-    profile
-        .sample_types()
-        .position(|kind| usable(&kind))
-        .ok_or_else(|| crate::check::wrong_types(profile, wanted))
-}
-
-/// No weight may be negative, and all together must fit: then so do the sums of a location's samples and of
-/// a pair's. An edge's may not, nor those of locations that are alike, as a stack can make one call many times over: for that there is
-/// [`Sums::total`].
-fn check_weights(profile: &Profile, weight: usize) -> Result<(), Error> {
-    let mut sum = 0_i64;
-    for sample in 0..profile.samples.len() {
-        let value = profile.samples.values(sample)[weight];
-        if value < 0 {
-            return Err(crate::check::negative(profile, sample, weight));
-        }
-        sum = sum.checked_add(value).ok_or_else(|| overflow(profile))?;
+    /// [`Way::Parted`].
+    fn parted(&self, core: Option<Core>) -> Result<Counted, Error> {
+        let ([early, late], [low, high]) =
+            (halves(self.profile.samples.len()), halves(self.profile.locations.len()));
+        let ((early, first), (late, second)) = at_once(
+            core,
+            || (self.weights.sum(early), self.planned(Part::All, low)),
+            || (self.weights.sum(late), self.planned(Part::All, high)),
+        );
+        self.weights.fit([early, late])?;
+        let ([first, second], halves) = ([first.0, second.0], [first.1, second.1]);
+        // Else each has them by its own keys.
+        let are_shared = first.are_plain() && second.are_plain();
+        let halves = are_shared.then(|| Arc::new(halves));
+        let left = Shares::of(self.profile.samples.len());
+        let part = |mut sums, halves: Option<Arc<[Plan; 2]>>, next: &dyn Fn() -> _| {
+            let plan = match halves {
+                Some(halves) => Plan::joined(&halves),
+                None => Plan::of(self.profile, 0..self.profile.locations.len(), Part::All, &mut sums),
+            };
+            self.counting(sums, plan, iter::from_fn(next)).alone()
+        };
+        // Unless another took it meanwhile.
+        let Some(core) = Core::take() else {
+            return Ok(part(first, halves, &|| left.first()));
+        };
+        let of_second = halves.clone();
+        let (mut first, second) = at_once(
+            Some(core),
+            || part(first, halves, &|| left.first()),
+            || part(second, of_second, &|| left.last()),
+        );
+        first.add(&second);
+        Ok(first)
     }
-    Ok(())
+
+    /// [`Way::Shared`].
+    fn shared(&self, core: Option<Core>) -> Result<Counted, Error> {
+        let [early, late] = halves(self.profile.samples.len());
+        let part = |weighed, part| (self.weights.sum(weighed), self.by_callers(part));
+        let ((early, first), (late, second)) =
+            at_once(core, || part(early, Part::First), || part(late, Part::Second));
+        self.weights.fit([early, late])?;
+        Ok(first.beside(second))
+    }
+
+    fn all(&self) -> Range<usize> {
+        0..self.profile.samples.len()
+    }
+
+    /// All samples for a part of the callers.
+    fn by_callers(&self, part: Part) -> Counting<'a> {
+        let (sums, plan) = self.planned(part, 0..self.profile.locations.len());
+        self.counting(sums, plan, iter::once(self.all()))
+    }
+
+    /// A look at some locations.
+    fn planned(&self, part: Part, locations: Range<usize>) -> (Sums, Plan) {
+        let mut sums = Sums::of_callers(part, self.columns.len(), self.weights.column() - self.columns.start);
+        let plan = Plan::of(self.profile, locations, part, &mut sums);
+        (sums, plan)
+    }
+
+    fn counting(&self, sums: Sums, plan: Plan, samples: impl Iterator<Item = Range<usize>>) -> Counting<'a> {
+        Counting::of(self.profile, (self.weights.column(), &self.columns), sums, plan, samples)
+    }
 }
 
-/// Of a profile that has a weight.
-pub(super) fn overflow(profile: &Profile) -> Error {
-    let weight = weight_index(profile).unwrap_or_default();
-    let sample_type = profile.value_type(profile.header.sample_types[weight]).to_string();
-    Fault::Overflow { sample_type }.into()
+fn halves(count: usize) -> [Range<usize>; 2] {
+    [0..count / 2, count / 2..count]
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::sums::BLOCK;
     use super::*;
     use crate::cores::on_cores;
     use crate::example::{Random, cpu};
@@ -336,16 +238,15 @@ mod tests {
                     assert_eq!(by(way, cores), alone, "{stacks:?}");
                 }
                 // Whoever counts which samples.
-                let weight = weight_index(&profile).unwrap();
-                let columns = if take == Take::All { 0..2 } else { weight..weight + 1 };
+                let weights = Weights::of(&profile).unwrap();
+                let columns = if take == Take::All { 0..2 } else { weights.column()..weights.column() + 1 };
+                let samples = Samples { profile: &profile, weights, columns };
                 for parts in
                     [[&[0..70, 150..192][..], &[70..140, 140..150]], [&[100..110, 110..192], &[0..1, 1..100]]]
                 {
                     let [mut first, second] = parts.map(|parts| {
-                        let mut parts = parts.iter().cloned();
-                        let mut sums = Sums::new(columns.len(), weight - columns.start);
-                        let plan = Plan::of(&profile, 0..profile.locations.len(), Part::All, &mut sums);
-                        count(&profile, plan, sums, weight, &columns, || parts.next()).alone()
+                        let (sums, plan) = samples.planned(Part::All, 0..profile.locations.len());
+                        samples.counting(sums, plan, parts.iter().cloned()).alone()
                     });
                     first.add(&second);
                     assert_eq!(said(&first), alone, "{stacks:?}");
@@ -354,5 +255,31 @@ mod tests {
             }
         }
         assert!(calls > 2000, "{calls}");
+    }
+
+    #[test]
+    fn every_way_refuses_the_same() {
+        let profile = cpu(&["3: leaf;main"; 9]);
+        // Samples, and their weights.
+        for (wrong, expected) in [
+            (&[(2, -1)][..], "sample 2 "),
+            (&[(7, -1)], "sample 7 "),
+            (&[(2, -1), (7, -1)], "sample 2 "),
+            (&[(2, i64::MAX)], "add up"),
+            (&[(0, i64::MAX - 23)], "add up"),
+            (&[(2, i64::MAX / 2), (7, i64::MAX / 2)], "add up"),
+            (&[(2, i64::MAX), (3, i64::MAX), (7, -1)], "sample 7 "),
+        ] {
+            let mut profile = profile.clone();
+            wrong.iter().for_each(|&(at, weight)| profile.samples.values_mut(at)[0] = weight);
+            for way in [Way::Alone, Way::Parted, Way::Shared] {
+                let by = || Counted::by(way, Core::take(), &profile, Take::All).map(drop);
+                let error = on_cores(2, by).unwrap_err().to_string();
+                assert!(error.contains(expected), "{wrong:?}: {error}");
+            }
+        }
+        let mut most = profile;
+        most.samples.values_mut(0)[0] = i64::MAX - 24;
+        assert!(Counted::of(&most, Take::All).is_ok());
     }
 }
