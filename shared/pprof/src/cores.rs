@@ -195,14 +195,18 @@ mod tests {
     fn many_are_sorted_as_few_are() {
         let mut random = Random(1);
         for count in [0, 1, 2, (1 << 16) - 1, 1 << 16, 100_001] {
-            let all: Vec<u64> = (0..count).map(|_| random.below(count + 1)).collect();
-            let [mut alone, mut both] = [all.clone(), all.clone()];
-            alone.sort_unstable();
-            on_cores(2, || sort(&mut both, Ord::cmp));
-            assert!(alone == both, "{count}");
-            sort(&mut both, |a, b| b.cmp(a));
-            alone.reverse();
-            assert!(alone == both, "{count}");
+            let random = (0..count).map(|_| random.below(count + 1)).collect();
+            let sorted: Vec<u64> = (0..count).collect();
+            let reversed = sorted.iter().rev().copied().collect();
+            for all in [random, sorted, reversed, vec![7; count as usize]] {
+                let [mut alone, mut both] = [all.clone(), all];
+                alone.sort_unstable();
+                on_cores(2, || sort(&mut both, Ord::cmp));
+                assert!(alone == both, "{count}");
+                alone.reverse();
+                on_cores(2, || sort(&mut both, |a, b| b.cmp(a)));
+                assert!(alone == both, "{count}");
+            }
         }
     }
 

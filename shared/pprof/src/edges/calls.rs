@@ -71,7 +71,8 @@ impl<'a> Calls<'a> {
     fn ordered(strings: &'a Strings, mut sums: Sums) -> Option<Self> {
         sums.close();
         let total = sums.total()?;
-        let mut entries: Vec<Entry> = (0..sums.keys.len()).filter_map(|at| Entry::of(&sums, at)).collect();
+        let mut entries = Vec::with_capacity(sums.keys.len());
+        entries.extend((0..sums.keys.len()).filter_map(|at| Entry::of(&sums, at)));
         let names = strings.sorted(entries.iter().flat_map(Entry::names));
         let ranks = strings.ranks(&names);
         for entry in &mut entries {
@@ -145,6 +146,7 @@ impl Entry {
         })
     }
 
+    /// Or their ranks, once it has these.
     fn names(&self) -> [Str; 2] {
         [self.key >> 32, self.key].map(|name| Str::new(name as u32))
     }

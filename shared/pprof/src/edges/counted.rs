@@ -80,11 +80,11 @@ impl Counted {
             Take::Weight => weights.column()..weights.column() + 1,
             Take::All => 0..profile.samples.width,
         };
-        let samples = Samples { profile, weights, columns };
+        let work = Work { profile, weights, columns };
         match way {
-            Way::Alone => samples.alone(),
-            Way::Parted => samples.parted(core),
-            Way::Shared => samples.shared(core),
+            Way::Alone => work.alone(),
+            Way::Parted => work.parted(core),
+            Way::Shared => work.shared(core),
         }
     }
 
@@ -99,16 +99,16 @@ impl Counted {
     }
 }
 
-/// What is counted: these columns of the values of all samples of a profile.
-struct Samples<'a> {
+/// What is to be counted: these columns of the values of all samples of a profile.
+struct Work<'a> {
     profile: &'a Profile,
     weights: Weights<'a>,
     columns: Range<usize>,
 }
 
-impl<'a> Samples<'a> {
+impl<'a> Work<'a> {
     fn alone(&self) -> Result<Counted, Error> {
-        self.weights.fit([self.weights.sum(self.all())])?;
+        self.weights.fit(self.weights.sum(self.all())?)?;
         Ok(self.by_callers(Part::All).alone())
     }
 
@@ -116,19 +116,18 @@ impl<'a> Samples<'a> {
     fn parted(&self, core: Option<Core>) -> Result<Counted, Error> {
         let ([early, late], [low, high]) =
             (halves(self.profile.samples.len()), halves(self.profile.locations.len()));
-        let ((early, first), (late, second)) = at_once(
-            core,
-            || (self.weights.sum(early), self.planned(Part::All, low)),
-            || (self.weights.sum(late), self.planned(Part::All, high)),
-        );
-        self.weights.fit([early, late])?;
-        let ([first, second], halves) = ([first.0, second.0], [first.1, second.1]);
+        let look = |samples, locations| {
+            Ok::<_, Error>((self.weights.sum(samples)?, self.planned(Part::All, locations)))
+        };
+        let (first, second) = at_once(core, || look(early, low), || look(late, high));
+        let ((weight, (first, low)), (more, (second, high))) = (first?, second?);
+        self.weights.fit(weight + more)?;
         // Else each has them by its own keys.
         let are_shared = first.are_plain() && second.are_plain();
-        let halves = are_shared.then(|| Arc::new(halves));
+        let plans = are_shared.then(|| Arc::new([low, high]));
         let left = Shares::of(self.profile.samples.len());
-        let part = |mut sums, halves: Option<Arc<[Plan; 2]>>, next: &dyn Fn() -> _| {
-            let plan = match halves {
+        let part = |mut sums, plans: Option<Arc<[Plan; 2]>>, next: &dyn Fn() -> _| {
+            let plan = match plans {
                 Some(halves) => Plan::joined(&halves),
                 None => Plan::of(self.profile, 0..self.profile.locations.len(), Part::All, &mut sums),
             };
@@ -136,12 +135,12 @@ impl<'a> Samples<'a> {
         };
         // Unless another took it meanwhile.
         let Some(core) = Core::take() else {
-            return Ok(part(first, halves, &|| left.first()));
+            return Ok(part(first, plans, &|| left.first()));
         };
-        let of_second = halves.clone();
+        let of_second = plans.clone();
         let (mut first, second) = at_once(
             Some(core),
-            || part(first, halves, &|| left.first()),
+            || part(first, plans, &|| left.first()),
             || part(second, of_second, &|| left.last()),
         );
         first.add(&second);
@@ -151,10 +150,11 @@ impl<'a> Samples<'a> {
     /// [`Way::Shared`].
     fn shared(&self, core: Option<Core>) -> Result<Counted, Error> {
         let [early, late] = halves(self.profile.samples.len());
-        let part = |weighed, part| (self.weights.sum(weighed), self.by_callers(part));
-        let ((early, first), (late, second)) =
-            at_once(core, || part(early, Part::First), || part(late, Part::Second));
-        self.weights.fit([early, late])?;
+        // One may count weights that the other refuses: then nothing of it is used.
+        let part = |samples, callers| Ok::<_, Error>((self.weights.sum(samples)?, self.by_callers(callers)));
+        let (first, second) = at_once(core, || part(early, Part::First), || part(late, Part::Second));
+        let ((weight, first), (more, second)) = (first?, second?);
+        self.weights.fit(weight + more)?;
         Ok(first.beside(second))
     }
 
@@ -176,7 +176,7 @@ impl<'a> Samples<'a> {
     }
 
     fn counting(&self, sums: Sums, plan: Plan, samples: impl Iterator<Item = Range<usize>>) -> Counting<'a> {
-        Counting::of(self.profile, (self.weights.column(), &self.columns), sums, plan, samples)
+        Counting::of(self.profile, self.weights.column(), &self.columns, sums, plan, samples)
     }
 }
 
@@ -240,13 +240,13 @@ mod tests {
                 // Whoever counts which samples.
                 let weights = Weights::of(&profile).unwrap();
                 let columns = if take == Take::All { 0..2 } else { weights.column()..weights.column() + 1 };
-                let samples = Samples { profile: &profile, weights, columns };
+                let work = Work { profile: &profile, weights, columns };
                 for parts in
                     [[&[0..70, 150..192][..], &[70..140, 140..150]], [&[100..110, 110..192], &[0..1, 1..100]]]
                 {
                     let [mut first, second] = parts.map(|parts| {
-                        let (sums, plan) = samples.planned(Part::All, 0..profile.locations.len());
-                        samples.counting(sums, plan, parts.iter().cloned()).alone()
+                        let (sums, plan) = work.planned(Part::All, 0..profile.locations.len());
+                        work.counting(sums, plan, parts.iter().cloned()).alone()
                     });
                     first.add(&second);
                     assert_eq!(said(&first), alone, "{stacks:?}");
@@ -259,6 +259,13 @@ mod tests {
 
     #[test]
     fn every_way_refuses_the_same() {
+        let by_all = |profile: &Profile| {
+            [Way::Alone, Way::Parted, Way::Shared].map(|way| {
+                on_cores(2, || {
+                    Counted::by(way, Core::take(), profile, Take::All).map(|counted| said(&counted))
+                })
+            })
+        };
         let profile = cpu(&["3: leaf;main"; 9]);
         // Samples, and their weights.
         for (wrong, expected) in [
@@ -272,14 +279,12 @@ mod tests {
         ] {
             let mut profile = profile.clone();
             wrong.iter().for_each(|&(at, weight)| profile.samples.values_mut(at)[0] = weight);
-            for way in [Way::Alone, Way::Parted, Way::Shared] {
-                let by = || Counted::by(way, Core::take(), &profile, Take::All).map(drop);
-                let error = on_cores(2, by).unwrap_err().to_string();
-                assert!(error.contains(expected), "{wrong:?}: {error}");
-            }
+            let errors = by_all(&profile).map(|counted| counted.unwrap_err().to_string());
+            assert!(errors[0].contains(expected), "{wrong:?}: {errors:?}");
+            assert!(errors.iter().all(|error| error == &errors[0]), "{wrong:?}: {errors:?}");
         }
         let mut most = profile;
         most.samples.values_mut(0)[0] = i64::MAX - 24;
-        assert!(Counted::of(&most, Take::All).is_ok());
+        assert!(by_all(&most).iter().all(Result::is_ok));
     }
 }

@@ -1,5 +1,5 @@
-//! Samples that are counted: a pair of locations adds one edge from the one to the other, and to each location's own edges what its
-//! samples have, or those of all that are alike ([`alike`](super::alike)).
+//! Samples that are counted: of each location the own edges get the sum of its samples, or of those of all that are alike
+//! ([`alike`](super::alike)), and a pair of locations adds one edge from the one to the other.
 //! Nodes matter only where both are at one address, since they can then be equal: for these, [`twins`](super::twins).
 
 use std::ops::Range;
@@ -26,7 +26,8 @@ impl<'a> Counting<'a> {
     /// Counts samples, of which each piece is taken when the one before is done, by a plan of all locations.
     pub(super) fn of(
         profile: &'a Profile,
-        (weight, columns): (usize, &Range<usize>),
+        weight: usize,
+        columns: &Range<usize>,
         mut sums: Sums,
         plan: Plan,
         samples: impl Iterator<Item = Range<usize>>,
@@ -89,16 +90,16 @@ impl<'a> Counting<'a> {
         Counted { sums: self.sums, start_line: self.start_line }
     }
 
-    /// All that there is, with what was counted for the other callers.
-    pub(super) fn beside(mut self, mut other: Self) -> Counted {
-        let ((own, rows), (own_of_other, more)) = (self.places.into_own(), other.places.into_own());
+    /// All that there is, of the first part of all callers, with what was counted for the `second`. Both have looked at all samples;
+    /// the first has met the twins of all.
+    pub(super) fn beside(mut self, mut second: Self) -> Counted {
+        let ((own, rows), (own_of_second, more)) = (self.places.into_own(), second.places.into_own());
         let of = [&rows[..], &more];
-        both(true, || own.finish(of, &mut self.sums), || own_of_other.finish(of, &mut other.sums));
+        both(true, || own.finish(of, &mut self.sums), || own_of_second.finish(of, &mut second.sums));
         drop((rows, more));
-        // One of them has met those of all callers.
-        self.twins.finish(&mut other.sums);
+        self.twins.finish(&mut second.sums);
         self.twins.finish(&mut self.sums);
-        self.sums.append(other.sums);
-        Counted { sums: self.sums, start_line: self.start_line.max(other.start_line) }
+        self.sums.append(second.sums);
+        Counted { sums: self.sums, start_line: self.start_line }
     }
 }

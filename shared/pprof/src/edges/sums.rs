@@ -72,7 +72,7 @@ impl Sums {
     /// new one are written once, not as zeroes first.
     #[inline(always)]
     fn add(&mut self, key: Key, values: &[i64]) -> u32 {
-        // All weights together fit: taken twice they may wrap, but not past 64 bits.
+        // All weights together fit, or nothing of this is used: taken twice they may wrap, but not past 64 bits.
         self.total += i128::from(values[self.weight].cast_unsigned());
         let (place, is_new) = self.find(key);
         if is_new {

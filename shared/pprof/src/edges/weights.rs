@@ -36,8 +36,7 @@ impl<'a> Weights<'a> {
 
     /// All together must fit: then so do the sums of a location's samples and of a pair's. An edge's may not, nor those of locations
     /// that are alike, as a stack can make one call many times over: for that there is [`Sums::total`](super::sums::Sums::total).
-    pub(super) fn fit<const N: usize>(&self, sums: [Result<i128, Error>; N]) -> Result<(), Error> {
-        let sum: i128 = sums.into_iter().sum::<Result<_, _>>()?;
+    pub(super) fn fit(&self, sum: i128) -> Result<(), Error> {
         i64::try_from(sum).map(drop).map_err(|_| overflow(self.profile))
     }
 }
