@@ -84,10 +84,14 @@ impl Rig {
         self.container.names(&format!("{app}/staging")).await.len()
     }
 
-    /// Waits until no message waits, and so many are dead letters.
-    pub(crate) async fn settled(&self, dead: usize) {
-        let what = format!("no message waits and {dead} are dead letters");
-        wait::until(&what, async || (self.bus.count(TOPIC, SUBSCRIPTION) == (0, dead)).then_some(())).await;
+    /// Waits until no message waits, and says how many are dead letters.
+    pub(crate) async fn settled(&self) -> usize {
+        // A store that does not answer is asked for forty seconds, for each time that a message is told.
+        wait::within(Duration::from_secs(180), "no message waits", async || {
+            let (waiting, dead) = self.bus.count(TOPIC, SUBSCRIPTION);
+            (waiting == 0).then_some(dead)
+        })
+        .await
     }
 
     /// What the handler has logged with this message.
@@ -101,6 +105,17 @@ impl Rig {
     pub(crate) fn written(&self, by: &str) -> u64 {
         let written = self.logged("base profile written");
         written.iter().filter(|line| line["by"] == by).filter_map(|line| line["uploads"].as_u64()).sum()
+    }
+}
+
+impl Drop for Rig {
+    /// What went wrong is mostly in the handler's log.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let (waiting, dead) = self.bus.count(TOPIC, SUBSCRIPTION);
+            println!("{waiting} messages wait, {dead} are dead letters; the handler has logged:");
+            self.host.log().iter().for_each(|line| println!("{line}"));
+        }
     }
 }
 

@@ -45,15 +45,19 @@ async fn a_handler_that_is_killed_at_work_loses_nothing_and_merges_nothing_twice
     assert_eq!(again.len(), SHARE);
     answered.extend(again);
 
+    // Where the handler is gone and the host has not seen it yet, a message is told again at once: some may be dead letters.
+    let dead = rig.settled().await;
+    // They, and what was written and not told of, because its server died in between, are for the timer.
     let sweep = async || rig.host.tick("sweep").await.expect("a timer");
-    // What was written and not told of, because its server died in between, is for the timer.
-    let merged = once::merged(&rig.client, &url, &answered, async || {
+    wait::until("all is swept", async || {
         sweep().await;
-        rig.staged("checkout").await
-    });
-    let merged = merged.await;
-    println!("{} answered, {merged} merged of {}", answered.len(), 3 * SHARE);
-    rig.settled(0).await;
+        (rig.staged("checkout").await == 0).then_some(())
+    })
+    .await;
+    let merged = once::merged(&rig.client, &url, &answered, async || rig.staged("checkout").await).await;
+    println!("{} answered, {merged} merged of {}, {dead} dead letters", answered.len(), 3 * SHARE);
+    let untold = merged - answered.len();
+    assert!(rig.written("sweep") <= (dead + untold) as u64, "messages that were not handled");
     assert_eq!(rig.host.starts(), 2);
 }
 
@@ -70,7 +74,7 @@ async fn messages_that_cannot_be_handled_end_as_dead_letters_and_the_timer_does_
     let Invoked::Failed(why) = rig.host.tick("sweep").await.expect("a timer") else { panic!("no store") };
     assert!(why.contains("500"), "{why}");
     rig.listen();
-    rig.settled(1).await;
+    assert_eq!(rig.settled().await, 1);
     assert_eq!(rig.written("message"), 0);
 
     cable.start().await.expect("connected");

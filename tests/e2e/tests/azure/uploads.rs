@@ -55,7 +55,7 @@ async fn every_upload_is_merged_once_by_its_message() {
             once::merged(&rig.client, &rig.profile(app), &names, async || rig.staged(app).await).await;
         assert_eq!(merged, names.len(), "{app}");
     }
-    rig.settled(0).await;
+    assert_eq!(rig.settled().await, 0);
     assert_eq!(rig.written("message"), UPLOADS as u64 + 1);
     assert_eq!(rig.logged("a message was dropped").len(), 2);
     assert_eq!(rig.host.starts(), 1);
@@ -108,7 +108,7 @@ async fn a_host_that_forwards_loses_chunks_and_the_command_goes_by_a_ticket() {
     let requests = rig.logged("request");
     let paths: Vec<&str> = requests.iter().filter_map(|line| line["path"].as_str()).collect();
     assert!(paths.contains(&"/api/profile/large/uploads"), "{paths:?}");
-    rig.settled(0).await;
+    assert_eq!(rig.settled().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
