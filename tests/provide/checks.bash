@@ -44,11 +44,7 @@ cargo-cyclonedx_find() {
     done
     return 1
 }
-cargo-cyclonedx_install() {
-    # Outside the project, so that its toolchain file and lock have no say, and nor have the flags of a release.
-    (cd / && env -u RUSTFLAGS -u CFLAGS -u CC -u CARGO_TARGET_DIR \
-        cargo install cargo-cyclonedx --locked --quiet --version "$(version cargo-cyclonedx)" --root "$cache/tools")
-}
+cargo-cyclonedx_install() { crate_install cargo-cyclonedx; }
 cargo-cyclonedx_env() { printf 'export AUTOPGO_TEST_CARGO_CYCLONEDX=%q\n' "$1"; }
 
 # A program of a Python package: the one that a variable names, one on PATH, or ours.

@@ -95,9 +95,7 @@ s3s-fs_find() {
     done
     return 1
 }
-s3s-fs_install() {
-    (cd / && cargo install s3s-fs --locked --quiet --features binary --version "$(version s3s-fs)" --root "$cache/tools")
-}
+s3s-fs_install() { crate_install s3s-fs --features binary; }
 s3s-fs_start() { RUST_LOG=error exec "$(s3s-fs_find)" --host 127.0.0.1 --port "$2" --access-key "$3" --secret-key "$4" "$1"; }
 # Any answer will do: it refuses whoever does not sign.
 s3s-fs_ready() { answers "$1" / ''; }

@@ -34,10 +34,7 @@ cargo-deny_find() {
     done
     return 1
 }
-cargo-deny_install() {
-    # Outside the project, so that its toolchain file and lock have no say.
-    (cd / && cargo install cargo-deny --locked --quiet --no-default-features --version "$(version cargo-deny)" --root "$cache/tools")
-}
+cargo-deny_install() { crate_install cargo-deny --no-default-features; }
 cargo-deny_env() { printf 'export PATH=%q:"$PATH"\n' "$(dirname "$1")"; }
 
 # `cargo lambda`, which builds, watches and invokes functions.
