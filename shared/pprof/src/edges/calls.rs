@@ -146,7 +146,7 @@ impl Entry {
         })
     }
 
-    /// Or their ranks, once it has these.
+    /// Caller and callee; what is in their place once the key has ranks is no name.
     fn names(&self) -> [Str; 2] {
         [self.key >> 32, self.key].map(|name| Str::new(name as u32))
     }
